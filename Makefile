@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+# README.md's two commands are `make demo` and `make check`; both do all the set-up on a fresh Debian machine (as root).
+
+DESTDIR ?=
+BUILD := build
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+STAGE := $(BUILD)/stage
+UNITDIR := $(DESTDIR)/usr/lib/systemd/system
+MODULEDIR := $(DESTDIR)/usr/lib/dracut/modules.d/99kdump-karg
+MODULE := dracut/99kdump-karg
+REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
+
+.PHONY: setup packages freeze install check check-fast check-vm bench demo clean
+
+setup: packages $(VENV)/installed
+
+# Debian's packages for the build and the tests; quick when all are there.
+packages:
+	@missing=$$(cat tests/packages-host.txt vm-tests/packages-host.txt | sort -u | while read -r name; do \
+		dpkg-query -W -f='$${Status}\n' "$$name" 2>/dev/null | grep -q 'ok installed' || echo "$$name"; done); \
+	if [ -n "$$missing" ]; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; fi
+
+$(VENV)/installed: pyproject.toml | packages
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check 'pytest>=8' 'pyelftools>=0.30'
+	touch $@
+
+# The program, the part of the standard library it needs, its interpreter and libraries: build/frozen.
+freeze: setup
+	$(PYTHON) -m orchestrator.freeze --output $(BUILD)/frozen
+
+# Into an image's root, before its initramfs is made.
+install: freeze
+	install -d $(MODULEDIR) $(UNITDIR)/multi-user.target.wants
+	install -m 755 $(MODULE)/module-setup.sh $(MODULEDIR)/
+	install -m 644 $(MODULE)/kdump-karg.service $(MODULE)/kdump-karg-reboot.service $(MODULEDIR)/
+	install -m 644 $(addprefix $(MODULE)/,$(REAL_ROOT_UNITS)) $(UNITDIR)/
+	for unit in $(REAL_ROOT_UNITS); do ln -sfn ../$$unit $(UNITDIR)/multi-user.target.wants/$$unit; done
+	$(PYTHON) -m orchestrator.freeze install --frozen $(BUILD)/frozen --target $(if $(DESTDIR),$(DESTDIR),/)
+
+check: check-fast check-vm
+
+check-fast: freeze
+	$(PYTHON) -m pytest tests
+
+check-vm: $(STAGE)
+	$(PYTHON) -m pytest vm-tests
+
+bench: $(STAGE)
+	$(PYTHON) -m tests.bench
+
+demo: $(STAGE)
+	$(PYTHON) vm-tests/demo.py
+
+# What `make install` puts into an image; made afresh, so that nothing of an older build stays.
+.PHONY: $(STAGE)
+$(STAGE): freeze
+	rm -rf --one-file-system $(STAGE)
+	$(MAKE) --no-print-directory install DESTDIR=$(STAGE)
+
+clean:
+	rm -rf --one-file-system $(BUILD) $(VENV)

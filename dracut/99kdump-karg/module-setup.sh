@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Puts kdump-karg into the initramfs. It only copies files and links units: what to do is decided by the program.
+
+# In every image that has Ignition, and never in the initramfs of the capture kernel: kdump-utils' mkdumprd exports
+# IN_KDUMP, SUSE's kdump names its module on the command line of dracut.
+check() {
+    [[ $IN_KDUMP ]] && return 1
+    [[ " $dracutmodules $add_dracutmodules $force_add_dracutmodules " == *" kdump "* ]] && return 1
+    [[ " $dracutmodules $add_dracutmodules $force_add_dracutmodules " == *" kdumpbase "* ]] && return 1
+    require_binaries /usr/lib/kdump-karg/python || return 1
+    return 0
+}
+
+# The units order themselves against Ignition's, and systemd runs them.
+depends() {
+    echo systemd ignition
+}
+
+install() {
+    # The frozen program, and what it calls: mount and umount for /boot, udevadm to wait for its device, systemctl to
+    # reboot or to stop a strict boot, journalctl to keep the first boot's log.
+    inst_multiple /usr/lib/kdump-karg/python /usr/lib/kdump-karg/kdump-karg /usr/bin/kdump-karg \
+        mount umount udevadm systemctl journalctl sleep
+    inst_simple /usr/lib/kdump-karg/python._pth
+    inst_simple /usr/lib/kdump-karg/kdump-karg.pyz
+
+    inst_simple "$moddir/kdump-karg.service" "$systemdsystemunitdir/kdump-karg.service"
+    inst_simple "$moddir/kdump-karg-reboot.service" "$systemdsystemunitdir/kdump-karg-reboot.service"
+
+    # Only Ignition's first boot reaches ignition-complete.target, so on any other boot nothing pulls the program in.
+    # A unit that cannot be linked fails the image build, not a boot.
+    systemctl -q --root="$initdir" add-wants ignition-complete.target kdump-karg.service || exit 1
+    systemctl -q --root="$initdir" add-wants initrd-switch-root.target kdump-karg-reboot.service || exit 1
+}

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reach the boot file system: find it by its label, mount it where nobody else looks, and leave it clean.
+
+In the initramfs nobody has mounted /boot. A /boot that is a directory of the root file system is used where it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from orchestrator import intent, process, tree
+from orchestrator.errors import Failure, Refusal
+
+LABEL = "boot"
+LINK = f"disk/by-label/{LABEL}"
+UDEV_DATA = "run/udev/data"
+MOUNT_POINT = "run/kdump-karg/boot"
+SETTLE_SECONDS = 30
+# Places of a /boot that is already there, below the root: the real root's own, the physical root of an ostree deployment
+# as ostree-prepare-root leaves it in the initramfs, and the deployment's own.
+IN_REAL_ROOT = "boot"
+IN_INITRAMFS = ("sysroot/sysroot/boot", "sysroot/boot")
+
+
+def claimants(root: str) -> list[str]:
+    """The devices that claim the label, as /dev names, from udev's database (`S:` lines are links, `N:` is the name).
+
+    /dev/disk/by-label/boot names only the one of them that won.
+    """
+    found = []
+    for name in tree.names(root, UDEV_DATA):
+        if not name.startswith("b"):
+            continue
+        record = (tree.read_bytes(root, f"{UDEV_DATA}/{name}") or b"").decode("utf-8", "replace").splitlines()
+        if f"S:{LINK}" in record:
+            found.append(_device_name(root, name))
+    return sorted(found)
+
+
+def _device_name(root: str, record: str) -> str:
+    """/dev/vda3 for the udev record b254:3, by /sys/dev/block; the record's own name where sysfs does not know."""
+    target = tree.link_target(root, f"sys/dev/block/{record[1:]}")
+    return "/dev/" + target.rpartition("/")[2] if target else record
+
+
+def device(root: str) -> str | None:
+    """The one device with the label; None where there is none. Refusal where several file systems have it."""
+    found = claimants(root)
+    if len(found) > 1:
+        raise Refusal(
+            f"{len(found)} file systems are labelled {LABEL} ({', '.join(found)}), so the one that was booted is unknown; "
+            "relabel or detach the others"
+        )
+    return found[0] if found else None
+
+
+@contextmanager
+def reach(root: str, *, live: bool, initramfs: bool, write: bool) -> Iterator[str]:
+    """The directory under which the boot file system is reached for the length of the block.
+
+    On a captured tree (`live` false) that is its boot/ and nothing is mounted. Raises Refusal where no boot file system can
+    be told, Failure where mounting fails.
+    """
+    if not live:
+        yield os.path.join(root, IN_REAL_ROOT)
+    elif initramfs:
+        with _from_initramfs(root, write) as boot:
+            yield boot
+    else:
+        with _writable(os.path.join(root, IN_REAL_ROOT), write) as boot:
+            yield boot
+
+
+@contextmanager
+def _from_initramfs(root: str, write: bool) -> Iterator[str]:
+    """The labelled file system on a mount point of ours, or the /boot that is part of the root file system."""
+    found = device(root)
+    if found is None and not _plain_directory(root):
+        process.run("udevadm", "settle", f"--timeout={SETTLE_SECONDS}")
+        found = device(root)
+    if found is not None:
+        with _mounted(found, os.path.join(root, MOUNT_POINT), write) as boot:
+            yield boot
+        return
+    directory = _plain_directory(root)
+    if directory is None:
+        raise Refusal(f"no file system is labelled {LABEL} and the root file system has no /boot/loader; check the disk")
+    with _writable(directory, write) as boot:
+        yield boot
+
+
+def _plain_directory(root: str) -> str | None:
+    """A /boot that ostree keeps inside the root file system."""
+    for path in IN_INITRAMFS:
+        if tree.exists(root, f"{path}/loader"):
+            return os.path.join(root, path)
+    return None
+
+
+@contextmanager
+def _mounted(found: str, point: str, write: bool) -> Iterator[str]:
+    """A mount of our own. It is gone afterwards: the umount writes what is left and marks the file system clean."""
+    os.makedirs(point, mode=0o700, exist_ok=True)
+    process.run("mount", "-o", "rw,nodev,nosuid,noexec" if write else "ro,nodev,nosuid,noexec", found, point)
+    try:
+        yield point
+    finally:
+        process.run("umount", point)
+
+
+@contextmanager
+def _writable(directory: str, write: bool) -> Iterator[str]:
+    """A /boot that is in place already; one that is mounted read-only is made writable for the length of the block."""
+    if not write or not os.statvfs(directory).f_flag & os.ST_RDONLY:
+        yield directory
+        return
+    point = mount_point(directory)
+    process.run("mount", "-o", "remount,rw", point)
+    try:
+        yield directory
+    finally:
+        process.run("mount", "-o", "remount,ro", point)
+
+
+def mount_point(path: str) -> str:
+    """The mount that `path` lies on: the longest fitting mount point of /proc/self/mountinfo (proc(5))."""
+    real = os.path.realpath(path)
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+        points = [line.split(" ")[4].replace("\\040", " ") for line in mounts]
+    fitting = [point for point in points if real == point or real.startswith(point.rstrip("/") + "/")]
+    if not fitting:
+        raise Failure(f"{path} lies on no mount in /proc/self/mountinfo; mount /proc")
+    return max(fitting, key=len)

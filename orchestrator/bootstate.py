@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What lies on the boot file system: the entry of the running deployment and the marks of a first boot. Read, not judged.
+
+`boot` is the directory the boot file system is reached under. Rules of the layout: ostree-sysroot.c
+read_current_bootversion(), _ostree_sysroot_read_boot_loader_configs().
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from orchestrator import bls, cmdline, tree
+from orchestrator.bls import Options
+from orchestrator.errors import Refusal
+
+STAMP = "ignition.firstboot"
+CONFIG_DIR = "ignition"  # a config baked into the image, which may hold secrets
+# What the stamp is renamed to while the entry gets its variable back: GRUB no longer sees a stamp, and a later boot of a
+# machine that lost power here sees that the work is not finished.
+MARKER = "kdump-karg.first-boot-ended"
+ENTRIES = "loader/entries"
+
+
+@dataclass(frozen=True)
+class BootState:
+    """`path` is the entry's place below the boot directory, `text` all of it, `options` the part that may change."""
+
+    path: str
+    text: str
+    options: Options
+    stamp: bool = False
+    marker: bool = False
+    config_dir: bool = False
+    free_bytes: int | None = None
+
+    @property
+    def unfinished(self) -> bool:
+        """Was an earlier run cut short between its first and its last write?"""
+        return self.marker or bls.carries(self.options.text, bls.FIRST_BOOT_ENDED)
+
+
+def read(boot: str, line: str) -> BootState:
+    """The state for the deployment that the command line `line` booted. Refusal where it cannot be told."""
+    target = cmdline.ostree_target(line)
+    if target is None:
+        reason = "is empty" if not line.strip() else "has no ostree= argument"
+        raise Refusal(f"/proc/cmdline {reason}, so the booted deployment is unknown; boot an ostree deployment")
+    loader = tree.link_target(boot, "loader")
+    if loader not in ("loader.0", "loader.1"):
+        found = f"links to {loader}" if loader else ("is not a symbolic link" if tree.exists(boot, "loader") else "is missing")
+        raise Refusal(f"/boot/loader {found}, but ostree links it to loader.0 or loader.1; mend it with ostree admin deploy")
+    path, text = booted_entry(boot, target)
+    return BootState(
+        path,
+        text,
+        bls.options(text, f"/boot/{path}"),
+        stamp=tree.exists(boot, STAMP),
+        marker=tree.exists(boot, MARKER),
+        config_dir=tree.exists(boot, CONFIG_DIR),
+        free_bytes=free_bytes(boot),
+    )
+
+
+def booted_entry(boot: str, target: str) -> tuple[str, str]:
+    """Path and text of the one entry whose options boot `ostree=target`. Refusal for none and for several."""
+    found = []
+    broken: Refusal | None = None
+    for name in tree.names(boot, ENTRIES):
+        path = f"{ENTRIES}/{name}"
+        if not name.endswith(".conf") or name.startswith("."):
+            continue
+        text = (tree.read_bytes(boot, path) or b"").decode("utf-8", "surrogateescape")
+        if any(cmdline.ostree_target(line) == target for line in text.splitlines() if line.startswith("options")):
+            found.append((path, text))
+            continue
+        try:
+            bls.options(text, f"/boot/{path}")
+        except Refusal as refusal:
+            broken = broken or refusal
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = " and ".join(path.rpartition("/")[2] for path, _ in found)
+        raise Refusal(f"/boot/{ENTRIES}: {names} both boot ostree={target}; remove the one that ostree did not write")
+    if broken is not None:
+        raise broken
+    raise Refusal(f"/boot/{ENTRIES} has no entry that boots ostree={target}; check that this is the /boot that was booted")
+
+
+def free_bytes(boot: str) -> int | None:
+    """Bytes that root may still write there; None where the file system does not say."""
+    try:
+        room = os.statvfs(boot)
+    except OSError:
+        return None
+    return room.f_bfree * room.f_frsize

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command line front end: the only place that knows `/`, maps what happened to an exit status, and prints.
+
+Written without argparse: importing that costs as much as a whole run of `apply` with nothing to do.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+
+from orchestrator import log
+from orchestrator.errors import Failure, KdumpKargError, UsageError
+
+HELP = """\
+usage: kdump-karg COMMAND [--root DIR] [--json]
+
+Reserve memory for kdump on the first boot of an ostree + Ignition system.
+
+commands:
+  plan      show what would be done and why, as a diff; writes nothing
+  apply     do it; what kdump-karg.service runs in the initramfs
+  status    show the chain from the wish to the loaded capture kernel
+  report    give the status once to the journal and the login console
+
+options:
+  --root DIR   look everything up below DIR, a captured tree; mount nothing
+  --json       print JSON (plan, status)
+  --help       print this help
+  --version    print the version
+
+exit status: 0 done or nothing to do, 1 failed or not armed, 2 usage, 3 refused
+"""
+COMMANDS = ("plan", "apply", "status", "report")
+WITH_JSON = ("plan", "status")
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What the user typed. `root` is None for the running system."""
+
+    command: str
+    root: str | None = None
+    json: bool = False
+
+
+def parse(argv: list[str]) -> Arguments:
+    """The arguments in any order. UsageError for anything not in HELP."""
+    command, root, json = "", None, False
+    words = iter(argv)
+    for word in words:
+        if word in ("-h", "--help", "--version"):
+            return Arguments(word)
+        if word == "--json":
+            json = True
+        elif word == "--root" or word.startswith("--root="):
+            root = word.partition("=")[2] or next(words, "")
+        elif word.startswith("-"):
+            raise UsageError(f"unknown option {word}; see kdump-karg --help")
+        elif command:
+            raise UsageError(f"one command at a time, not {command} and {word}; see kdump-karg --help")
+        else:
+            command = word
+    return _checked(Arguments(command, root, json))
+
+
+def _checked(arguments: Arguments) -> Arguments:
+    """Refuse combinations that mean nothing."""
+    if arguments.command not in COMMANDS:
+        raise UsageError(f"{arguments.command or 'no command'!r} is not one of {', '.join(COMMANDS)}; see kdump-karg --help")
+    if arguments.json and arguments.command not in WITH_JSON:
+        raise UsageError(f"{arguments.command} has no --json; it goes with {' and '.join(WITH_JSON)}")
+    if arguments.root is not None and not os.path.isdir(arguments.root):
+        raise UsageError(f"--root {arguments.root!r} is not a directory; name the top of a captured tree")
+    return arguments
+
+
+def main(argv: list[str]) -> int:
+    """Run one command; its exit status. Every error is one line on stderr."""
+    try:
+        arguments = parse(argv)
+        return _dispatch(arguments)
+    except KdumpKargError as error:
+        log.say(log.ERROR, str(error))
+        return error.exit_status
+    except OSError as error:
+        log.say(log.ERROR, f"{error.filename or 'the system'}: {error.strerror or error}; nothing is half written")
+        return Failure.exit_status
+    except Exception as error:  # a bug of ours: still one line, unless somebody is looking for it
+        if log.is_verbose():
+            raise
+        log.say(log.ERROR, f"internal error: {type(error).__name__}: {error}; boot with rd.kdump_karg.debug to see where")
+        return Failure.exit_status
+
+
+def _dispatch(arguments: Arguments) -> int:
+    """The command's own function."""
+    if arguments.command.startswith("-"):
+        return _print_help(arguments.command)
+    from orchestrator import commands
+    from orchestrator.run import Target
+
+    target = Target("" if arguments.root is None else os.path.abspath(arguments.root), arguments.root is None)
+    if arguments.command == "plan":
+        return commands.plan(target, arguments.json)
+    if arguments.command == "apply":
+        return commands.apply(target)
+    if arguments.command == "status":
+        return commands.status(target, arguments.json)
+    return commands.report(target)
+
+
+def _print_help(option: str) -> int:
+    """--help or --version."""
+    from orchestrator import __version__
+
+    sys.stdout.write(f"kdump-karg {__version__}\n" if option == "--version" else HELP)
+    return 0
+
+
+def entry() -> None:
+    """What an installed `kdump-karg` script calls."""
+    sys.exit(main(sys.argv[1:]))

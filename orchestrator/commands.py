@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands: each does its work on a target, prints, and returns the exit status."""
+
+from __future__ import annotations
+
+import sys
+
+from orchestrator import log, run
+from orchestrator.decision import Kind
+from orchestrator.errors import KdumpKargError, Refusal
+
+TYPE_CHECKING = False  # importing it from typing would cost more than the work of most runs
+if TYPE_CHECKING:
+    from orchestrator.decision import Decision
+    from orchestrator.run import Target
+
+
+def plan(target: Target, json: bool) -> int:
+    """Print the plan; 3 where it is a refusal."""
+    from orchestrator import show
+
+    made = run.plan(target)
+    _print(show.plan_json(made) if json else show.plan_text(made))
+    if made.decision.kind is not Kind.REFUSE:
+        return 0
+    log.say(log.ERROR, made.decision.reason)
+    return Refusal.exit_status
+
+
+def status(target: Target, json: bool) -> int:
+    """Print the chain."""
+    from orchestrator import chain, show
+
+    found = chain.read(target)
+    _print(show.chain_json(found) if json else show.chain_text(found))
+    return chain.exit_status(found)
+
+
+def report(target: Target) -> int:
+    """Give the report."""
+    from orchestrator import chain
+    from orchestrator import report as once
+
+    found = once.give(target)
+    log.say(log.NOTICE if found.armed else log.ERROR, found.verdict)
+    if target.live:
+        once.show_on_consoles()
+    return chain.exit_status(found)
+
+
+def apply(target: Target) -> int:
+    """Apply, and leave word of it for the rest of this boot and the next."""
+    try:
+        made = run.apply(target)
+    except KdumpKargError as error:
+        kind = Kind.REFUSE.value if isinstance(error, Refusal) else "FAILED"
+        return _stopped(target, kind, str(error), error.exit_status)
+    if made.decision.kind is Kind.REFUSE:
+        return _stopped(target, Kind.REFUSE.value, made.decision.reason, Refusal.exit_status)
+    log.say(log.INFO, f"{made.decision.kind.value}: {made.decision.reason}")
+    if made.decision.kind is not Kind.SKIP:
+        _leave_word(target, made.decision, made.reboot)
+    return 0
+
+
+def _leave_word(target: Target, decision: Decision, reboot: bool) -> None:
+    """Note the outcome and ask for the reboot; in a captured tree only the latter, in a real root neither."""
+    from orchestrator import outcome
+
+    if target.live and not run.in_initramfs(target):
+        return
+    if target.live:
+        outcome.record(target.root, outcome.Outcome(decision.kind.value, decision.reason))
+    if reboot and target.live:
+        _save_journal(target)
+    if reboot:
+        outcome.request_reboot(target.root)
+
+
+def _save_journal(target: Target) -> None:
+    """Keep the log of Ignition's only run. A reboot without it is better than no kdump."""
+    from orchestrator import outcome
+
+    try:
+        outcome.save_journal(target.root)
+    except (KdumpKargError, OSError) as error:
+        log.say(log.WARNING, f"the first boot's journal is lost with the reboot: {error}")
+
+
+def _stopped(target: Target, kind: str, reason: str, exit_status: int) -> int:
+    """Say why nothing was done; with strict=yes in the initramfs, stop the boot as Ignition's failures do."""
+    log.say(log.ERROR, reason)
+    if not target.live or not run.in_initramfs(target):
+        return exit_status
+    from orchestrator import outcome, process
+
+    outcome.record(target.root, outcome.Outcome(kind, reason))
+    if run.is_strict(target):
+        log.say(log.ERROR, "strict=yes: stopping this boot in emergency.target")
+        process.run("systemctl", "--no-block", "isolate", "emergency.target")
+    return exit_status
+
+
+def _print(text: str) -> None:
+    """To stdout, bytes that are no UTF-8 as they came."""
+    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
+    sys.stdout.flush()

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is to be done, decided from facts alone (DESIGN section 5). Nothing here reads or writes anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from orchestrator import bls, cmdline, crashkernel, value
+from orchestrator.backend import Backend
+from orchestrator.bootstate import BootState
+from orchestrator.cmdline import KEY
+from orchestrator.conf import AUTO
+from orchestrator.errors import Refusal
+from orchestrator.intent import Intent
+from orchestrator.machine import Machine, Surroundings
+
+SWITCH = "rd.kdump_karg"
+VERBOSE = "rd.kdump_karg.debug"
+OFF = ("0", "no", "off", "false")
+SPARE_BYTES = 64 << 10  # room for the new entry and the directory block that names it, on any block size
+
+
+class Kind(Enum):
+    """The five decisions."""
+
+    SKIP = "SKIP"
+    ACTIVE = "ACTIVE"
+    CHANGE = "CHANGE"
+    PENDING = "PENDING"
+    REFUSE = "REFUSE"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The value to be on the command line, where it comes from, and the bytes it will reserve."""
+
+    crashkernel: str
+    rule: str
+    reserved_bytes: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A kind, the reason in one sentence, and what is wanted (None where nothing is or it cannot be told)."""
+
+    kind: Kind
+    reason: str
+    wanted: Wanted | None = None
+
+
+def is_first_boot(here: Surroundings) -> bool:
+    """Does Ignition run in this boot? (ignition-generator: the word counts, with or without a value)"""
+    return cmdline.value(here.cmdline, "ignition.firstboot") not in (None, "0", "no", "off")
+
+
+def is_verbose(here: Surroundings) -> bool:
+    """Does the command line ask for every message?"""
+    return cmdline.value(here.cmdline, VERBOSE) not in (None, *OFF)
+
+
+def switched_off(here: Surroundings) -> Decision | None:
+    """The decision where this program has no business, else None."""
+    if here.capture_kernel:
+        return Decision(Kind.SKIP, "this is the capture kernel (/proc/vmcore exists)")
+    if cmdline.value(here.cmdline, SWITCH) in OFF:
+        return Decision(Kind.SKIP, f"switched off by {SWITCH}=0 on the kernel command line")
+    if here.live_image:
+        return Decision(Kind.SKIP, "this is a live image, which has no boot loader entry to change")
+    return None
+
+
+def nothing_asked(intent: Intent) -> Decision | None:
+    """The decision where nobody wants kdump, else None."""
+    return None if intent.wanted else Decision(Kind.SKIP, "nothing in the provisioned system asks for kdump")
+
+
+def want(intent: Intent, machine: Machine) -> Wanted:
+    """The one value that is wanted and what it will reserve. Refusal for a value that must not or cannot work."""
+    if len(intent.values) > 1:
+        values = " ".join(KEY + text for text in intent.values)
+        raise Refusal(f"{intent.source} asks for {values}, which Ignition's kargs stage has not set; check that stage's log")
+    text, rule = intent.values[0], intent.source
+    if text == AUTO and not intent.by_ignition:
+        if machine.default is None:
+            raise Refusal(f"there is no default crashkernel= for {machine.arch.name}; give a size in /etc/kdump-karg.conf")
+        text, rule = machine.default.value, f"{intent.source}, {machine.default.rule}"
+    value.check(text, rule)
+    reservation = crashkernel.evaluate(KEY + text, machine.memory, machine.arch)
+    if not reservation.total:
+        raise Refusal(
+            f"{rule}: crashkernel={text} would reserve nothing on this machine with {machine.memory.total >> 20} MiB "
+            f'of memory ("{reservation.problem}"); give a size that fits, or add memory'
+        )
+    return Wanted(text, rule, reservation.total)
+
+
+def running(intent: Intent, here: Surroundings, machine: Machine) -> Decision | None:
+    """ACTIVE (or REFUSE) where the running command line settles the matter, else None."""
+    values = cmdline.crashkernel_values(here.cmdline)
+    if not values or not asked_for(intent, values, machine):
+        return None
+    text = values[-1]
+    reservation = crashkernel.evaluate(here.cmdline, machine.memory, machine.arch)
+    if reservation.total:
+        wanted = Wanted(text, "the running command line", reservation.total)
+        return Decision(Kind.ACTIVE, f"the running command line already has crashkernel={text}", wanted)
+    if intent.implied:
+        return None  # what is there was never going to work: the default may
+    return Decision(
+        Kind.REFUSE,
+        f'/proc/cmdline has crashkernel={text}, which reserves nothing on this machine ("{reservation.problem}"); '
+        f"change the size in {intent.source}",
+    )
+
+
+def asked_for(intent: Intent, values: tuple[str, ...], machine: Machine) -> bool:
+    """Do these values of a command line satisfy the intent? Where nobody named a size any will do."""
+    if intent.implied:
+        return True
+    if intent.by_ignition:
+        return all(text in values for text in intent.values)
+    text = intent.values[0]
+    if text == AUTO and machine.default:
+        text = machine.default.value
+    return cmdline.in_force(values) == text
+
+
+def decide(
+    intent: Intent, here: Surroundings, machine: Machine, wanted: Wanted, boot: BootState, backend: Backend
+) -> Decision:
+    """CHANGE, PENDING or REFUSE, once the boot file system has been read."""
+    values = cmdline.crashkernel_values(boot.options.text)
+    if values and asked_for(intent, values, machine):
+        present = crashkernel.evaluate(boot.options.text, machine.memory, machine.arch).total
+        if present:
+            reason = f"/boot/{boot.path} has crashkernel={values[-1]} but the running kernel does not: reboot once to use it"
+            return Decision(Kind.PENDING, reason, Wanted(values[-1], f"/boot/{boot.path}", present))
+    problem = obstacle(here, machine, wanted, boot, backend)
+    if problem:
+        return Decision(Kind.REFUSE, problem, wanted)
+    size = f"{wanted.reserved_bytes >> 20} MiB"
+    return Decision(Kind.CHANGE, f"{wanted.rule}: crashkernel={wanted.crashkernel} will reserve {size}", wanted)
+
+
+def obstacle(here: Surroundings, machine: Machine, wanted: Wanted, boot: BootState, backend: Backend) -> str:
+    """Why the entry must not be changed, in one sentence; "" where it may."""
+    entry = f"/boot/{boot.path}"
+    if backend is not Backend.NONE:
+        return f"the boot loader reads a file that ostree's backend {backend.value} derives from {entry}; use bootloader=none"
+    options = bls.set_crashkernel(boot.options.text, wanted.crashkernel)
+    if cmdline.in_force(cmdline.crashkernel_values(options)) != wanted.crashkernel:
+        return f"{entry} holds another crashkernel= that the kernel would prefer to {wanted.crashkernel}; remove it"
+    length = len(here.cmdline.encode()) + len(options.encode("utf-8", "replace")) - len(boot.options.text.encode("utf-8", "replace"))
+    limit = machine.arch.command_line_size - 1
+    if length > limit:
+        return f"{entry}: with crashkernel={wanted.crashkernel} the command line has {length} bytes, the kernel takes {limit}"
+    if "ignition.firstboot" in boot.options.text.split():
+        return f"{entry} has ignition.firstboot itself, so every boot is a first boot; use {bls.FIRST_BOOT} in its place"
+    if is_first_boot(here) and boot.stamp and not boot.unfinished and not bls.carries(boot.options.text, bls.FIRST_BOOT):
+        return f"{entry} lacks {bls.FIRST_BOOT}, so the first boot cannot be ended with the same write; add it to its options"
+    needed = len(boot.text.encode("utf-8", "surrogateescape")) + len(wanted.crashkernel) + SPARE_BYTES
+    if boot.free_bytes is not None and boot.free_bytes < needed:
+        return f"/boot is full: {boot.free_bytes} bytes are free and {needed} are needed; remove what is not needed there"
+    return ""

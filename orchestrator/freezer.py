@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""FIFREEZE and FITHAW: bring a file system's journal home, because GRUB reads it without replaying the journal.
+
+syncfs(2) commits the journal but does not empty it; freezing does (ostree-sysroot-deploy.c fsfreeze_thaw_cycle()).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import select
+import signal
+
+from orchestrator.errors import Failure
+
+FIFREEZE = 0xC0045877  # linux/fs.h: _IOWR('X', 119, int)
+FITHAW = 0xC0045878
+WATCHDOG_SECONDS = 30
+CANNOT_FREEZE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY, errno.EPERM, errno.EBUSY)
+
+
+def settle(path: str) -> None:
+    """Bring everything written so far to the file system that holds the directory `path` where a boot loader finds it.
+
+    A child process thaws when this process dies between the two calls. A file system that cannot be frozen (or that
+    somebody else has frozen) is synced instead. Raises Failure where freezing itself fails.
+    """
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    ours, watched = os.pipe()
+    watchdog = os.fork()
+    if watchdog == 0:
+        os.close(watched)
+        _watch(directory, ours)
+    os.close(ours)
+    try:
+        _freeze_and_thaw(directory, path)
+    finally:
+        os.write(watched, b"done")
+        os.close(watched)
+        os.waitpid(watchdog, 0)
+        os.close(directory)
+
+
+def _freeze_and_thaw(directory: int, path: str) -> None:
+    """The cycle itself."""
+    try:
+        fcntl.ioctl(directory, FIFREEZE, 0)
+    except OSError as error:
+        if error.errno not in CANNOT_FREEZE:
+            raise Failure(f"{path} cannot be frozen to flush its journal ({error.strerror}); check the file system") from error
+        os.sync()
+        return
+    fcntl.ioctl(directory, FITHAW, 0)
+
+
+def _watch(directory: int, pipe: int) -> None:
+    """The child: wait for the parent's word, its death or the time-out; thaw unless all went well; never return."""
+    status = 0
+    try:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        if not _parent_is_done(pipe):
+            fcntl.ioctl(directory, FITHAW, 0)
+    except OSError:
+        status = 1
+    os._exit(status)
+
+
+def _parent_is_done(pipe: int) -> bool:
+    """False where the parent died or took too long."""
+    ready, _, _ = select.select([pipe], [], [], WATCHDOG_SECONDS)
+    return bool(ready) and os.read(pipe, 4) == b"done"

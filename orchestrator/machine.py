@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Facts of the running system, read and not judged. Everything is looked up below a root directory."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from orchestrator import arch, cmdline, defaults, intent, memory, tree
+from orchestrator.arch import Arch
+from orchestrator.defaults import Default, Hardware
+from orchestrator.errors import Refusal
+from orchestrator.memory import Memory
+
+CMDLINE = "proc/cmdline"
+KDUMP_SYSCONFIG = "etc/sysconfig/kdump"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where the program runs; cheap to read, enough to see that there is nothing to do."""
+
+    cmdline: str
+    initramfs: bool  # initrd-release(5): the file that tells an initramfs from a real root
+    live_image: bool
+    capture_kernel: bool
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What decides how much would be reserved."""
+
+    arch: Arch
+    memory: Memory
+    default: Default | None  # None: the distribution publishes none for this architecture
+
+
+def surroundings(root: str) -> Surroundings:
+    """Read them; a missing /proc/cmdline reads as an empty one."""
+    return Surroundings(
+        cmdline=(tree.read_text(root, CMDLINE) or "").rstrip("\n"),
+        initramfs=tree.exists(root, "etc/initrd-release"),
+        # Fedora CoreOS: the first inside its live initramfs, the second in the live system's real root.
+        live_image=tree.exists(root, "etc/coreos-live-initramfs") or tree.exists(root, "run/ostree-live"),
+        capture_kernel=tree.exists(root, "proc/vmcore"),
+    )
+
+
+def read(root: str) -> Machine:
+    """Architecture, memory and default. Refusal where /proc/iomem is missing or an architecture is not known."""
+    text = tree.read_text(root, memory.IOMEM)
+    if text is None:
+        raise Refusal(f"/{memory.IOMEM} is missing, so no reservation can be predicted; mount /proc")
+    found = arch.named(architecture(root))
+    return Machine(found, memory.parse(text), default(root, found.name))
+
+
+def architecture(root: str) -> str:
+    """The machine's uname(2) name: what the kernel says below the root (/proc/sys/kernel/arch, linux 6.1), else our own."""
+    return (tree.read_text(root, "proc/sys/kernel/arch") or "").strip() or os.uname().machine
+
+
+def default(root: str, name: str) -> Default | None:
+    """The distribution's `auto` for this machine: the one its own package ships, else kdump-utils'."""
+    shipped = tree.read_text(intent.provisioned_root(root), defaults.DEBIAN_DEFAULT)
+    found = defaults.debian(shipped) if shipped is not None else None
+    if found is not None:
+        return found
+    try:
+        return defaults.kdump_utils(name, hardware(root, name))
+    except Refusal:
+        return None
+
+
+def hardware(root: str, name: str) -> Hardware:
+    """What kdump-utils' default depends on. Only what matters for the architecture is looked at."""
+    mlx5 = tree.exists(root, "sys/bus/pci/drivers/mlx5_core")
+    if name == "aarch64":
+        release = tree.read_text(root, "proc/sys/kernel/osrelease") or ""
+        platform = tree.names(root, "sys/devices/platform")
+        return Hardware(
+            pages_64k="64k" in release, smmu=any(device.startswith("arm-smmu-") for device in platform), mlx5=mlx5
+        )
+    if name == "ppc64le":
+        line = tree.read_text(root, CMDLINE) or ""
+        fadump = cmdline.value(line, "fadump") not in (None, "off")
+        return Hardware(fadump=fadump, capture_cpus=_capture_cpus(intent.provisioned_root(root)))
+    return Hardware(memory_encryption=_memory_encryption(root))
+
+
+def _capture_cpus(provisioned: str) -> int:
+    """nr_cpus= of KDUMP_COMMANDLINE_APPEND, 1 where it is not set (kdump-lib.sh)."""
+    for line in (tree.read_text(provisioned, KDUMP_SYSCONFIG) or "").splitlines():
+        if line.startswith("KDUMP_COMMANDLINE_APPEND="):
+            count = cmdline.value(line.partition("=")[2].strip("\"'"), "nr_cpus") or ""
+            return int(count) if count.isdecimal() else 1
+    return 1
+
+
+def _memory_encryption(root: str) -> bool:
+    """Has this kernel logged that SME or SEV is in use? (arch/x86/mm/mem_encrypt.c print_mem_encrypt_feature_info)
+
+    /dev/kmsg gives one record a read and EAGAIN at the end; where it cannot be read the answer is no.
+    """
+    try:
+        log = os.open(tree.resolve(root, "dev/kmsg"), os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    try:
+        while record := os.read(log, 1 << 16):
+            if b"Memory Encryption Features active: AMD" in record:
+                return b" SME" in record or b" SEV" in record
+    except OSError:
+        pass
+    finally:
+        os.close(log)
+    return False

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a run of `apply` leaves for whoever comes next: the reboot unit, the report after the reboot, the operator."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from orchestrator import intent, process, tree
+from orchestrator.decision import Kind
+
+RUN_DIR = "run/kdump-karg"
+REBOOT_REQUIRED = f"{RUN_DIR}/reboot-required"  # kdump-karg-reboot.service waits for it
+OUTCOME = f"{RUN_DIR}/outcome.json"  # what this boot's run came to
+REPORT_NOW = f"{RUN_DIR}/report-pending"  # a report is due in this boot's real root
+STATE_DIR = "var/lib/kdump-karg"
+REPORT_LATER = f"{STATE_DIR}/report-pending"  # a report is due after the reboot
+JOURNAL_DIR = "var/log/kdump-karg/first-boot"
+RUNTIME_JOURNAL = "run/log/journal"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`kind` is a decision, or FAILED where the run broke off."""
+
+    kind: str
+    reason: str
+
+
+FAILED = "FAILED"
+
+
+def read(root: str) -> Outcome | None:
+    """What this boot's run came to; None where there was none or its note cannot be read."""
+    from json import loads
+
+    try:
+        document = loads(tree.read_text(root, OUTCOME) or "")
+        return Outcome(str(document["decision"]), str(document["reason"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def request_reboot(root: str) -> None:
+    """Ask the reboot unit for the one reboot. In a captured tree the request is the only trace outside boot/."""
+    _write(os.path.join(root, REBOOT_REQUIRED), "")
+
+
+def record(root: str, outcome: Outcome) -> None:
+    """Note the outcome for `status`, and that a report is due: after the reboot for a change, else in this boot."""
+    from json import dumps
+
+    _write(os.path.join(root, OUTCOME), dumps({"decision": outcome.kind, "reason": outcome.reason}) + "\n")
+    if outcome.kind == Kind.CHANGE.value:
+        _write(os.path.join(intent.provisioned_root(root), REPORT_LATER), "")
+    else:
+        _write(os.path.join(root, REPORT_NOW), "")
+
+
+def save_journal(root: str) -> int:
+    """Copy the initramfs journal into the provisioned root, before a reboot loses it; the number of files copied.
+
+    The files keep the machine ID of the initramfs, so they get a directory of their own for `journalctl --directory`.
+    """
+    process.run("journalctl", "--sync")
+    target = os.path.join(intent.provisioned_root(root), JOURNAL_DIR)
+    copied = 0
+    for machine_id in tree.names(root, RUNTIME_JOURNAL):
+        for name in tree.names(root, f"{RUNTIME_JOURNAL}/{machine_id}"):
+            content = tree.read_bytes(root, f"{RUNTIME_JOURNAL}/{machine_id}/{name}")
+            if content is not None:
+                os.makedirs(target, mode=0o755, exist_ok=True)
+                _write_bytes(os.path.join(target, name), content, 0o640)
+                copied += 1
+    return copied
+
+
+def _write(path: str, text: str) -> None:
+    """A small file and the directories above it."""
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    _write_bytes(path, text.encode(), 0o644)
+
+
+def _write_bytes(path: str, content: bytes, mode: int) -> None:
+    """A file of this content, on disk before we go on."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    with open(file, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(file)

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report that a machine gives once after its provisioning: in the journal and on the login console."""
+
+from __future__ import annotations
+
+import os
+
+from orchestrator import chain, outcome, process
+from orchestrator.chain import Chain
+from orchestrator.errors import Failure
+from orchestrator.run import Target
+
+ISSUE = "run/issue.d/50_kdump-karg.issue"  # agetty(8) shows it above the login prompt
+STATUS = "run/kdump-karg/status.json"
+
+
+def give(target: Target) -> Chain:
+    """Write the report and take back the notes that asked for it, so that it is given once. Returns the chain."""
+    from orchestrator.show import chain_json
+
+    found = chain.read(target)
+    for path, text in ((ISSUE, issue(found)), (STATUS, chain_json(found))):
+        place = os.path.join(target.root, path)
+        os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
+        with open(place, "w", encoding="utf-8") as file:
+            file.write(text)
+    for path in (outcome.REPORT_NOW, outcome.REPORT_LATER):
+        try:
+            os.unlink(os.path.join(target.root, path))
+        except FileNotFoundError:
+            continue
+    return found
+
+
+def issue(found: Chain) -> str:
+    """The line for the login console; agetty(8) gives backslashes a meaning."""
+    return f"kdump-karg: {found.verdict}\n".replace("\\", "\\\\")
+
+
+def show_on_consoles() -> None:
+    """Have every agetty that is waiting for a login show its issue again. A system without agetty has no such console."""
+    try:
+        process.run("agetty", "--reload")
+    except Failure:
+        return

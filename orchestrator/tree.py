@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files below a root directory that need not be `/`.
+
+A captured tree can hold symbolic links that mean something only inside it (`etc/foo -> /usr/lib/foo`), so links are
+followed as if the root were `/`. Nothing here decides anything and nothing outside the root is looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from orchestrator.errors import Refusal
+
+MAX_LINKS = 40  # what the kernel follows in one look-up: path_resolution(7)
+
+
+def resolve(root: str, path: str, *, last: bool = True) -> str:
+    """The real location of `path` (relative to `root`), with every link followed inside `root`.
+
+    With `last=False` a link in the last place is not followed. Raises OSError(ELOOP)-like Refusal on endless links.
+    """
+    todo = [part for part in path.split("/") if part not in ("", ".")][::-1]
+    done: list[str] = []
+    links = 0
+    while todo:
+        part = todo.pop()
+        if part == "..":
+            del done[-1:]
+            continue
+        here = "/".join([root, *done, part])
+        target = os.readlink(here) if (todo or last) and os.path.islink(here) else None
+        if target is None:
+            done.append(part)
+            continue
+        links += 1
+        if links > MAX_LINKS:
+            raise Refusal(f"/{path}: too many levels of symbolic links; remove the loop")
+        if target.startswith("/"):
+            done.clear()
+        todo += [step for step in target.split("/") if step not in ("", ".")][::-1]
+    return "/".join([root, *done])
+
+
+def read_bytes(root: str, path: str) -> bytes | None:
+    """The content of a file, or None where it is missing; other errors are a Refusal that names the file."""
+    try:
+        with open(resolve(root, path), "rb", buffering=0) as file:
+            return file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise Refusal(f"/{path} cannot be read ({error.strerror}); check the file and its permissions") from error
+
+
+def read_text(root: str, path: str) -> str | None:
+    """As `read_bytes`, decoded; text that is not UTF-8 is a Refusal that names the file and the offset."""
+    content = read_bytes(root, path)
+    if content is None:
+        return None
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise Refusal(f"/{path} is not UTF-8 (byte {error.start} is 0x{content[error.start]:02x}); save it as UTF-8") from None
+
+
+def names(root: str, path: str) -> list[str]:
+    """The sorted names in a directory; none where there is no such directory."""
+    try:
+        return sorted(os.listdir(resolve(root, path)))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise Refusal(f"/{path} cannot be listed ({error.strerror}); check the directory and its permissions") from error
+
+
+def exists(root: str, path: str) -> bool:
+    """Is there anything under this name? A dangling link counts."""
+    return os.path.lexists(resolve(root, path, last=False))
+
+
+def is_directory(root: str, path: str) -> bool:
+    """Is this a directory, links followed inside the root?"""
+    try:
+        return stat.S_ISDIR(os.stat(resolve(root, path)).st_mode)
+    except OSError:
+        return False
+
+
+def link_target(root: str, path: str) -> str | None:
+    """What a symbolic link says, or None where there is no link of that name."""
+    try:
+        return os.readlink(resolve(root, path, last=False))
+    except OSError:
+        return None

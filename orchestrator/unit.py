@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is a unit enabled by provisioning? Read from what lies below /etc, as systemd will read it on the next boot."""
+
+from __future__ import annotations
+
+from orchestrator import tree
+
+KDUMP_UNITS = ("kdump.service", "kdump-tools.service")
+UNIT_DIR = "etc/systemd/system"
+PRESET_DIR = "etc/systemd/system-preset"
+VENDOR_PRESET_DIR = "usr/lib/systemd/system-preset"
+
+
+def is_masked(root: str, unit: str) -> bool:
+    """Masked units never start, whatever enables them (systemctl(1), mask)."""
+    return tree.link_target(root, f"{UNIT_DIR}/{unit}") == "/dev/null"
+
+
+def is_pristine(root: str, path: str) -> bool:
+    """Did the image ship this very file below /etc? ostree keeps the image's own /etc in /usr/etc."""
+    shipped = f"usr/{path}"
+    if not tree.exists(root, shipped):
+        return False
+    link = tree.link_target(root, path)
+    if link is not None:
+        return link == tree.link_target(root, shipped)
+    return tree.read_bytes(root, path) == tree.read_bytes(root, shipped)
+
+
+def symlink(root: str, unit: str) -> str | None:
+    """The path of a link that provisioning made to enable the unit, as `systemctl enable` makes it; None without one."""
+    for directory in tree.names(root, UNIT_DIR):
+        path = f"{UNIT_DIR}/{directory}/{unit}"
+        if directory.endswith((".wants", ".requires")) and tree.exists(root, path) and not is_pristine(root, path):
+            return path
+    return None
+
+
+def preset(root: str, unit: str) -> str | None:
+    """The path of the preset file by which provisioning enables the unit; None where it does not.
+
+    Files of both directories are read in the order of their names, the first line that matches decides, and a file below
+    /etc hides the vendor's of the same name (systemd.preset(5)). A vendor's preset can thus undo the wish but never is one.
+    """
+    admin = [name for name in tree.names(root, PRESET_DIR) if name.endswith(".preset")]
+    if not admin:
+        return None
+    vendor = [name for name in tree.names(root, VENDOR_PRESET_DIR) if name < admin[-1] and name.endswith(".preset")]
+    for name in sorted({*admin, *vendor}):
+        path = f"{PRESET_DIR if name in admin else VENDOR_PRESET_DIR}/{name}"
+        verdict = preset_verdict(tree.read_text(root, path) or "", unit)
+        if verdict is not None:
+            return path if verdict and name in admin and not is_pristine(root, path) else None
+    return None
+
+
+def preset_verdict(text: str, unit: str) -> bool | None:
+    """What a preset file says of a unit: True enable, False disable, None nothing."""
+    for line in text.split("\n"):
+        fields = line.split()
+        if len(fields) >= 2 and fields[0] in ("enable", "disable", "ignore") and _matches(fields[1], unit):
+            return fields[0] == "enable"
+    return None
+
+
+def _matches(pattern: str, unit: str) -> bool:
+    """fnmatch(3), but the module that does it is only imported for the patterns that need it."""
+    if pattern in ("*", unit):
+        return True
+    if not any(char in pattern for char in "*?["):
+        return False
+    from fnmatch import fnmatchcase
+
+    return fnmatchcase(unit, pattern)
