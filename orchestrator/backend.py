@@ -39,11 +39,17 @@ def probe(boot: str) -> Backend:
     """What `auto` means for this boot file system: the first that is active of syslinux, grub2, uboot."""
     if tree.exists(boot, "syslinux/syslinux.cfg"):
         return Backend.SYSLINUX
-    if not _static_grub(boot) and any(tree.exists(boot, path) for path in ("grub/grub.cfg", "grub2/grub.cfg")):
+    grub = ("grub/grub.cfg", "grub2/grub.cfg", *_efi_grub(boot))
+    if not _static_grub(boot) and any(tree.exists(boot, path) for path in grub):
         return Backend.GRUB2
     if tree.exists(boot, "loader/uEnv.txt"):
         return Backend.UBOOT
     return Backend.NONE
+
+
+def _efi_grub(boot: str) -> list[str]:
+    """Where a vendor keeps a grub.cfg on the EFI system partition, as far as that is mounted."""
+    return [f"efi/EFI/{vendor}/grub.cfg" for vendor in tree.names(boot, "efi/EFI") if vendor != "BOOT"]
 
 
 def _static_grub(boot: str) -> bool:

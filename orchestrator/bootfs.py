@@ -64,12 +64,12 @@ def reach(root: str, *, live: bool, initramfs: bool, write: bool) -> Iterator[st
     be told, Failure where mounting fails.
     """
     if not live:
-        yield os.path.join(root, IN_REAL_ROOT)
+        yield tree.resolve(root, IN_REAL_ROOT)
     elif initramfs:
         with _from_initramfs(root, write) as boot:
             yield boot
     else:
-        with _writable(os.path.join(root, IN_REAL_ROOT), write) as boot:
+        with _writable(tree.resolve(root, IN_REAL_ROOT), write) as boot:
             yield boot
 
 
@@ -81,7 +81,7 @@ def _from_initramfs(root: str, write: bool) -> Iterator[str]:
         process.run("udevadm", "settle", f"--timeout={SETTLE_SECONDS}")
         found = device(root)
     if found is not None:
-        with _mounted(found, os.path.join(root, MOUNT_POINT), write) as boot:
+        with _mounted(found, tree.resolve(root, MOUNT_POINT), write) as boot:
             yield boot
         return
     directory = _plain_directory(root)
@@ -95,7 +95,7 @@ def _plain_directory(root: str) -> str | None:
     """A /boot that ostree keeps inside the root file system."""
     for path in IN_INITRAMFS:
         if tree.exists(root, f"{path}/loader"):
-            return os.path.join(root, path)
+            return tree.resolve(root, path)
     return None
 
 

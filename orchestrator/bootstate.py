@@ -71,7 +71,7 @@ def booted_entry(boot: str, target: str) -> tuple[str, str]:
         if not name.endswith(".conf") or name.startswith("."):
             continue
         text = (tree.read_bytes(boot, path) or b"").decode("utf-8", "surrogateescape")
-        if any(cmdline.ostree_target(line) == target for line in text.splitlines() if line.startswith("options")):
+        if any(cmdline.ostree_target(line) == target for line in text.split("\n") if line.startswith("options")):
             found.append((path, text))
             continue
         try:

@@ -19,7 +19,7 @@ from orchestrator.run import Target
 CRASH_SIZE = "sys/kernel/kexec_crash_size"
 CRASH_LOADED = "sys/kernel/kexec_crash_loaded"
 CRASH_DIR = "var/crash"
-DUMP_PREFIXES = ("vmcore", "dump.")
+DUMP_PREFIXES = ("vmcore.", "dump.")
 
 
 @dataclass(frozen=True)
@@ -154,11 +154,11 @@ def loaded_link(root: str) -> Link:
 
 
 def last_vmcore(root: str) -> str | None:
-    """The newest dump below /var/crash; names of both kdump-utils (*/vmcore*) and kdump-tools (*/dump.*)."""
+    """The newest dump below /var/crash; names of both kdump-utils (vmcore, vmcore.flat) and kdump-tools (dump.<time>)."""
     found = []
     for directory in tree.names(root, CRASH_DIR):
         for name in tree.names(root, f"{CRASH_DIR}/{directory}"):
-            if name.startswith(DUMP_PREFIXES) and "incomplete" not in name:
+            if f"{name}.".startswith(DUMP_PREFIXES) and "incomplete" not in name:
                 found.append(f"/{CRASH_DIR}/{directory}/{name}")
     return max(found, default=None)
 

@@ -73,12 +73,17 @@ def files(root: str) -> list[str]:
     Vendor drop-ins come first and the admin's drop-ins last. A drop-in of the admin hides the vendor's of the same name,
     and does so too when it is a link to /dev/null, as with systemd's own configuration.
     """
-    admin = [name for name in tree.names(root, ADMIN_DIR) if name.endswith(".conf")]
-    vendor = [name for name in tree.names(root, VENDOR_DIR) if name.endswith(".conf") and name not in admin]
+    admin = [name for name in tree.names(root, ADMIN_DIR) if is_drop_in(name)]
+    vendor = [name for name in tree.names(root, VENDOR_DIR) if is_drop_in(name) and name not in admin]
     found = [f"{VENDOR_DIR}/{name}" for name in vendor]
     found += [ADMIN_FILE] if tree.exists(root, ADMIN_FILE) else []
     found += [f"{ADMIN_DIR}/{name}" for name in admin]
     return [path for path in found if tree.link_target(root, path) != "/dev/null"]
+
+
+def is_drop_in(name: str) -> bool:
+    """Does this name count? Hidden files do not, as with systemd's own configuration and its ConditionPathExistsGlob=."""
+    return name.endswith(".conf") and not name.startswith(".")
 
 
 def read(root: str) -> Conf:

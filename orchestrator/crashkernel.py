@@ -59,7 +59,8 @@ def memparse(text: str, at: int) -> tuple[int, int]:
         end += 1
     if end == start:
         return 0, at
-    number = int(text[start:end], base)
+    # Longer decimals exceed 64 bits anyway, and int() refuses those of thousands of digits.
+    number = ULLONG_MAX if base == 10 and end - start > 20 else int(text[start:end], base)
     shift = UNITS.get(text[end : end + 1].upper())
     if shift is None:
         return min(number, ULLONG_MAX), end

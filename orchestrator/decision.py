@@ -78,7 +78,7 @@ def nothing_asked(intent: Intent) -> Decision | None:
 def want(intent: Intent, machine: Machine) -> Wanted:
     """The one value that is wanted and what it will reserve. Refusal for a value that must not or cannot work."""
     if len(intent.values) > 1:
-        values = " ".join(KEY + text for text in intent.values)
+        values = " ".join(repr(KEY + text) for text in intent.values)
         raise Refusal(f"{intent.source} asks for {values}, which Ignition's kargs stage has not set; check that stage's log")
     text, rule = intent.values[0], intent.source
     if text == AUTO and not intent.by_ignition:
@@ -100,7 +100,7 @@ def running(intent: Intent, here: Surroundings, machine: Machine) -> Decision | 
     values = cmdline.crashkernel_values(here.cmdline)
     if not values or not asked_for(intent, values, machine):
         return None
-    text = values[-1]
+    text = cmdline.in_force(values) or values[-1]
     reservation = crashkernel.evaluate(here.cmdline, machine.memory, machine.arch)
     if reservation.total:
         wanted = Wanted(text, "the running command line", reservation.total)
@@ -134,8 +134,9 @@ def decide(
     if values and asked_for(intent, values, machine):
         present = crashkernel.evaluate(boot.options.text, machine.memory, machine.arch).total
         if present:
-            reason = f"/boot/{boot.path} has crashkernel={values[-1]} but the running kernel does not: reboot once to use it"
-            return Decision(Kind.PENDING, reason, Wanted(values[-1], f"/boot/{boot.path}", present))
+            text = cmdline.in_force(values) or values[-1]
+            reason = f"/boot/{boot.path} has crashkernel={text} but the running kernel does not: reboot once to use it"
+            return Decision(Kind.PENDING, reason, Wanted(text, f"/boot/{boot.path}", present))
     problem = obstacle(here, machine, wanted, boot, backend)
     if problem:
         return Decision(Kind.REFUSE, problem, wanted)

@@ -30,7 +30,7 @@ class Intent:
 
 def provisioned_root(root: str) -> str:
     """The root that provisioning wrote to: below /sysroot in the initramfs, the root itself in the real root."""
-    return f"{root}/{PROVISIONED}" if tree.is_directory(root, f"{PROVISIONED}/etc") else root
+    return tree.resolve(root, PROVISIONED) if tree.is_directory(root, f"{PROVISIONED}/etc") else root
 
 
 def enabled_unit(root: str, config: Rendered) -> str:

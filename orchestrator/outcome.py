@@ -43,18 +43,18 @@ def read(root: str) -> Outcome | None:
 
 def request_reboot(root: str) -> None:
     """Ask the reboot unit for the one reboot. In a captured tree the request is the only trace outside boot/."""
-    _write(os.path.join(root, REBOOT_REQUIRED), "")
+    _write(root, REBOOT_REQUIRED, "")
 
 
 def record(root: str, outcome: Outcome) -> None:
     """Note the outcome for `status`, and that a report is due: after the reboot for a change, else in this boot."""
     from json import dumps
 
-    _write(os.path.join(root, OUTCOME), dumps({"decision": outcome.kind, "reason": outcome.reason}) + "\n")
+    _write(root, OUTCOME, dumps({"decision": outcome.kind, "reason": outcome.reason}) + "\n")
     if outcome.kind == Kind.CHANGE.value:
-        _write(os.path.join(intent.provisioned_root(root), REPORT_LATER), "")
+        _write(intent.provisioned_root(root), REPORT_LATER, "")
     else:
-        _write(os.path.join(root, REPORT_NOW), "")
+        _write(root, REPORT_NOW, "")
 
 
 def save_journal(root: str) -> int:
@@ -63,7 +63,7 @@ def save_journal(root: str) -> int:
     The files keep the machine ID of the initramfs, so they get a directory of their own for `journalctl --directory`.
     """
     process.run("journalctl", "--sync")
-    target = os.path.join(intent.provisioned_root(root), JOURNAL_DIR)
+    target = tree.resolve(intent.provisioned_root(root), JOURNAL_DIR)
     copied = 0
     for machine_id in tree.names(root, RUNTIME_JOURNAL):
         for name in tree.names(root, f"{RUNTIME_JOURNAL}/{machine_id}"):
@@ -75,10 +75,11 @@ def save_journal(root: str) -> int:
     return copied
 
 
-def _write(path: str, text: str) -> None:
-    """A small file and the directories above it."""
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    _write_bytes(path, text.encode(), 0o644)
+def _write(root: str, path: str, text: str) -> None:
+    """A small file below the root and the directories above it."""
+    place = tree.resolve(root, path, last=False)
+    os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
+    _write_bytes(place, text.encode(), 0o644)
 
 
 def _write_bytes(path: str, content: bytes, mode: int) -> None:

@@ -40,18 +40,20 @@ def load(text: str) -> object:
     """
     try:
         from _json import make_scanner
-    except ImportError:
-        from json import loads
 
-        return loads(text)
-    start = len(text) - len(text.lstrip(" \t\n\r"))
+        start = len(text) - len(text.lstrip(" \t\n\r"))
+        scan = make_scanner(_Context)  # type: ignore[arg-type]  # any object with these attributes
+        document, end = scan(text, start)
+        if not text[end:].strip(" \t\n\r"):
+            return document
+    except (ImportError, StopIteration, SystemError, RecursionError, ValueError):
+        pass  # the scanner alone cannot say what is wrong: its errors need json.decoder, which is not imported
+    from json import loads
+
     try:
-        document, end = make_scanner(_Context)(text, start)  # type: ignore[arg-type]  # any object with these attributes
-    except (StopIteration, RecursionError) as error:
-        raise ValueError("no JSON document") from error
-    if text[end:].strip(" \t\n\r"):
-        raise ValueError("text after the JSON document")
-    return document
+        return loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def parse(text: str) -> Rendered:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 
-from orchestrator import chain, outcome, process
+from orchestrator import chain, outcome, process, tree
 from orchestrator.chain import Chain
 from orchestrator.errors import Failure
 from orchestrator.run import Target
@@ -20,13 +20,13 @@ def give(target: Target) -> Chain:
 
     found = chain.read(target)
     for path, text in ((ISSUE, issue(found)), (STATUS, chain_json(found))):
-        place = os.path.join(target.root, path)
+        place = tree.resolve(target.root, path)
         os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
         with open(place, "w", encoding="utf-8") as file:
             file.write(text)
     for path in (outcome.REPORT_NOW, outcome.REPORT_LATER):
         try:
-            os.unlink(os.path.join(target.root, path))
+            os.unlink(tree.resolve(target.root, path, last=False))
         except FileNotFoundError:
             continue
     return found

@@ -12,10 +12,12 @@ def diff(change: FileChange) -> str:
     from difflib import unified_diff
 
     name = f"boot/{change.path}"
-    lines = unified_diff(
-        change.old.splitlines(keepends=True), change.new.splitlines(keepends=True), f"a/{name}", f"b/{name}"
-    )
-    return "".join(lines)
+    return "".join(unified_diff(_lines(change.old), _lines(change.new), f"a/{name}", f"b/{name}"))
+
+
+def _lines(text: str) -> list[str]:
+    """The lines as patch counts them, which a form feed does not end; an entry's text ends in a newline (bls.options)."""
+    return [line + "\n" for line in text.removesuffix("\n").split("\n")]
 
 
 def plan_text(plan: Plan) -> str:

@@ -42,16 +42,21 @@ def preset(root: str, unit: str) -> str | None:
     Files of both directories are read in the order of their names, the first line that matches decides, and a file below
     /etc hides the vendor's of the same name (systemd.preset(5)). A vendor's preset can thus undo the wish but never is one.
     """
-    admin = [name for name in tree.names(root, PRESET_DIR) if name.endswith(".preset")]
+    admin = _presets(root, PRESET_DIR)
     if not admin:
         return None
-    vendor = [name for name in tree.names(root, VENDOR_PRESET_DIR) if name < admin[-1] and name.endswith(".preset")]
+    vendor = [name for name in _presets(root, VENDOR_PRESET_DIR) if name < admin[-1]]
     for name in sorted({*admin, *vendor}):
         path = f"{PRESET_DIR if name in admin else VENDOR_PRESET_DIR}/{name}"
         verdict = preset_verdict(tree.read_text(root, path) or "", unit)
         if verdict is not None:
             return path if verdict and name in admin and not is_pristine(root, path) else None
     return None
+
+
+def _presets(root: str, directory: str) -> list[str]:
+    """The names of the preset files that systemd reads there; it passes over hidden ones."""
+    return [name for name in tree.names(root, directory) if name.endswith(".preset") and not name.startswith(".")]
 
 
 def preset_verdict(text: str, unit: str) -> bool | None:

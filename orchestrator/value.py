@@ -59,11 +59,11 @@ def _check_shape(text: str, where: str) -> None:
         if not text.endswith(",high"):
             raise Refusal(f"{where}: crashkernel={text} reserves nothing by itself; write {FORMS}")
         request = text[: -len(",high")]
-        if request != "".join(_numbers(text)):
+        if not request or request != "".join(_numbers(text)):
             raise Refusal(f"{where}: crashkernel={text} is malformed (a size with ,high takes no range); write {FORMS}")
         return
     body, at_sign, offset = text.partition("@")
-    problem = _ranges_problem(body) if ":" in body else ("" if body == "".join(_numbers(body)) else "no range, no size")
+    problem = _ranges_problem(body) if ":" in body else ("" if body and body == "".join(_numbers(body)) else "no range, no size")
     if not problem and at_sign and (not offset or offset != "".join(_numbers(offset))):
         problem = "crashkernel: Memory value expected after '@'"
     if problem:
