@@ -83,7 +83,9 @@ def want(intent: Intent, machine: Machine) -> Wanted:
     text, rule = intent.values[0], intent.source
     if text == AUTO and not intent.by_ignition:
         if machine.default is None:
-            raise Refusal(f"there is no default crashkernel= for {machine.arch.name}; give a size in /etc/kdump-karg.conf")
+            raise Refusal(
+                f"{intent.source}: there is no default crashkernel= for {machine.arch.name}; give a size in /etc/kdump-karg.conf"
+            )
         text, rule = machine.default.value, f"{intent.source}, {machine.default.rule}"
     value.check(text, rule)
     reservation = crashkernel.evaluate(KEY + text, machine.memory, machine.arch)

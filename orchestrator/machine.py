@@ -82,7 +82,7 @@ def hardware(root: str, name: str) -> Hardware:
             pages_64k="64k" in release, smmu=any(device.startswith("arm-smmu-") for device in platform), mlx5=mlx5
         )
     if name == "ppc64le":
-        line = tree.read_text(root, CMDLINE) or ""
+        line = (tree.read_text(root, CMDLINE) or "").rstrip("\n")
         fadump = cmdline.value(line, "fadump") not in (None, "off")
         return Hardware(fadump=fadump, capture_cpus=_capture_cpus(intent.provisioned_root(root)))
     return Hardware(memory_encryption=_memory_encryption(root))

@@ -11,7 +11,7 @@ from orchestrator.decision import Kind
 
 RUN_DIR = "run/kdump-karg"
 REBOOT_REQUIRED = f"{RUN_DIR}/reboot-required"  # kdump-karg-reboot.service waits for it
-OUTCOME = f"{RUN_DIR}/outcome.json"  # what this boot's run came to
+OUTCOME = f"{RUN_DIR}/outcome"  # what this boot's run came to: the decision on one line, the reason on the next
 REPORT_NOW = f"{RUN_DIR}/report-pending"  # a report is due in this boot's real root
 STATE_DIR = "var/lib/kdump-karg"
 REPORT_LATER = f"{STATE_DIR}/report-pending"  # a report is due after the reboot
@@ -31,14 +31,9 @@ FAILED = "FAILED"
 
 
 def read(root: str) -> Outcome | None:
-    """What this boot's run came to; None where there was none or its note cannot be read."""
-    from json import loads
-
-    try:
-        document = loads(tree.read_text(root, OUTCOME) or "")
-        return Outcome(str(document["decision"]), str(document["reason"]))
-    except (ValueError, KeyError, TypeError):
-        return None
+    """What this boot's run came to; None where there was none."""
+    kind, _, reason = (tree.read_text(root, OUTCOME) or "").partition("\n")
+    return Outcome(kind, reason.rstrip("\n")) if kind else None
 
 
 def request_reboot(root: str) -> None:
@@ -48,9 +43,7 @@ def request_reboot(root: str) -> None:
 
 def record(root: str, outcome: Outcome) -> None:
     """Note the outcome for `status`, and that a report is due: after the reboot for a change, else in this boot."""
-    from json import dumps
-
-    _write(root, OUTCOME, dumps({"decision": outcome.kind, "reason": outcome.reason}) + "\n")
+    _write(root, OUTCOME, f"{outcome.kind}\n{' '.join(outcome.reason.split())}\n")
     if outcome.kind == Kind.CHANGE.value:
         _write(intent.provisioned_root(root), REPORT_LATER, "")
     else:

@@ -23,10 +23,11 @@ def find(name: str) -> str:
 def run(*argv: str) -> str:
     """What the program writes, both streams together; Failure with the whole command and its words if it fails."""
     log.debug(f"running {' '.join(argv)}")
+    program = find(argv[0])
     read_end, write_end = os.pipe()
     actions = [(os.POSIX_SPAWN_DUP2, write_end, 1), (os.POSIX_SPAWN_DUP2, write_end, 2)]
     try:
-        child = os.posix_spawn(find(argv[0]), list(argv), {"LC_ALL": "C.UTF-8", "PATH": ":".join(SEARCH)}, file_actions=actions)
+        child = os.posix_spawn(program, list(argv), {"LC_ALL": "C.UTF-8", "PATH": ":".join(SEARCH)}, file_actions=actions)
     finally:
         os.close(write_end)
     with open(read_end, errors="replace") as pipe:

@@ -72,8 +72,7 @@ def _plan(target: Target, facts: Facts) -> Plan:
     """As `plan`, from facts; raises Refusal."""
     from orchestrator.plan import Plan, make
 
-    if facts.machine is None or (facts.settled is not None and not left_over(target, facts.here)):
-        assert facts.settled is not None
+    if facts.settled is not None and not left_over(target, facts.here):
         return Plan(facts.settled)
     from orchestrator import bootfs
 
@@ -103,11 +102,14 @@ def _decide(target: Target, boot: str, state: BootState, facts: Facts) -> Decisi
 
 
 def left_over(target: Target, here: Surroundings) -> bool:
-    """Did an earlier boot's run leave its mark, or a stamp, on a /boot that is in place? Costs two look-ups."""
+    """Did an earlier boot's run leave its mark, or a stamp, on a /boot that is in place? Costs two look-ups.
+
+    That is to be finished even where nothing asks any more: a wish of the rendered config is gone after the first boot.
+    """
     from orchestrator import tree
     from orchestrator.bootstate import MARKER, STAMP
 
-    if decision.is_first_boot(here):
+    if decision.is_first_boot(here) or decision.switched_off(here):
         return False
     return any(tree.exists(target.root, f"boot/{name}") for name in (MARKER, STAMP))
 

@@ -24,6 +24,7 @@ install() {
         mount umount udevadm systemctl journalctl sleep
     inst_simple /usr/lib/kdump-karg/python._pth
     inst_simple /usr/lib/kdump-karg/kdump-karg.pyz
+    inst_simple /usr/lib/kdump-karg/_json.so
 
     inst_simple "$moddir/kdump-karg.service" "$systemdsystemunitdir/kdump-karg.service"
     inst_simple "$moddir/kdump-karg-reboot.service" "$systemdsystemunitdir/kdump-karg-reboot.service"

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Python of an unpacked suite, run where it lies: by its own loader, with its own C library and standard library."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from orchestrator.errors import Failure
+from orchestrator.freeze import closure, elf
+from orchestrator.freeze.archive import Unpacked
+from orchestrator.freeze.closure import Library
+from orchestrator.freeze.elf import Binary
+from orchestrator.tree import resolve
+
+RUN_TIMEOUT = 300.0  # seconds; a trace or a compilation takes a few
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """A Python that is not installed."""
+
+    root: str
+    version: str
+    program: Binary
+    loader: str
+    libraries: tuple[Library, ...]
+
+    @property
+    def stdlib(self) -> str:
+        """Its standard library's directory."""
+        return os.path.join(self.root, "usr/lib", f"python{self.version}")
+
+    def run(self, arguments: Sequence[str], *, path: Sequence[str] = (), stdin: str = "") -> str:
+        """Standard output of a run with `path` before the standard library; Failure with its last words."""
+        command = [self.loader, "--library-path", self._library_path(), self.program.path, "-sSB", "-Xutf8", *arguments]
+        environment = {
+            "PYTHONHOME": os.path.join(self.root, "usr"),
+            "PYTHONPATH": os.pathsep.join(path),
+            "PYTHONHASHSEED": "0",  # the order of a frozenset constant in byte code depends on it
+            "PYTHONSAFEPATH": "1",
+            "PYTHONNODEBUGRANGES": "1",  # columns are for tracebacks that show source, and there is none
+        }
+        done = subprocess.run(
+            command, env=environment, input=stdin, capture_output=True, text=True, timeout=RUN_TIMEOUT, check=False
+        )
+        if done.returncode:
+            complaint = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            asked = " ".join(" ".join(arguments).split())
+            raise Failure(f"Python {self.version} failed on `{asked}`: {complaint}; mend the application, then freeze again")
+        return done.stdout
+
+    def _library_path(self) -> str:
+        return os.pathsep.join(sorted({os.path.dirname(library.file.path) for library in self.libraries}))
+
+
+def interpreter(unpacked: Unpacked) -> Interpreter:
+    """The Python of a suite; Failure where a library that it needs was not unpacked with it."""
+    version = unpacked.suite.python
+    program = elf.read(os.path.join(unpacked.root, "usr/bin", f"python{version}"))
+    if program.interpreter is None:
+        raise Failure(f"{program.path} names no dynamic loader; take the package from a Debian archive")
+    libraries = closure.closure(program, unpacked.root)
+    # A suite from before merged-/usr keeps the loader's name as a link with a target that is absolute.
+    loader = resolve(unpacked.root, program.interpreter)
+    if not os.path.exists(loader):
+        loader = resolve(unpacked.root, "usr" + program.interpreter)
+    return Interpreter(unpacked.root, version, program, loader, libraries)

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run a piece of a test in a child process: with a mount namespace of its own, or with a failure at a chosen operation."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Action = Callable[[], None]
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: a private mount namespace")
+CLONE_NEWNS = 0x20000  # linux/sched.h
+MS_REC, MS_PRIVATE = 0x4000, 0x40000  # linux/mount.h
+NEVER = 100  # exit status of a child in which the chosen operation was never reached
+
+
+def in_child(action: Action) -> int:
+    """Run the action in a forked child; its exit status, negative for a signal. A traceback goes to stderr, status 99."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        status = 99
+        try:
+            action()
+            status = 0
+        except SystemExit as wish:
+            status = int(wish.code or 0)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stderr.flush()
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def in_namespace(action: Action) -> None:
+    """Run the action with mounts that nobody else sees and that go with it; fail where it fails."""
+
+    def isolated() -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.unshare(CLONE_NEWNS) or libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None):
+            raise OSError(ctypes.get_errno(), "unshare")
+        action()
+
+    assert in_child(isolated) == 0
+
+
+def command(*argv: str) -> str:
+    """A program's output; it must succeed."""
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+
+def ext4(image: Path, label: str = "boot") -> Path:
+    """An empty ext4 file system in a file."""
+    with open(image, "wb") as file:
+        file.truncate(8 << 20)
+    command("mkfs.ext4", "-q", "-L", label, str(image))
+    return image
+
+
+@contextmanager
+def mounted(what: str, where: Path, *options: str) -> Iterator[Path]:
+    """A mount for the length of the block."""
+    where.mkdir(parents=True, exist_ok=True)
+    command("mount", *options, what, str(where))
+    try:
+        yield where
+    finally:
+        command("umount", str(where))
+
+
+def fail_at(number: int, matches: Callable[[str, tuple[Any, ...]], bool], fail: Action) -> Callable[[], bool]:
+    """Call `fail` just before the operation of that number (of those that match) of this very process.
+
+    Operations are the audit events of Python (sys.addaudithook), so the code runs as it is. The hook stays for the life
+    of the process: call this in a child. Returns a function that tells whether it came to it.
+    """
+    owner = os.getpid()
+    seen = 0
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal seen
+        if os.getpid() == owner and matches(event, arguments):
+            seen += 1
+            if seen == number + 1:
+                fail()
+
+    sys.addaudithook(hook)
+    return lambda: seen > number
+
+
+def die() -> None:
+    """Lose power, as far as a process can."""
+    os.kill(os.getpid(), signal.SIGKILL)

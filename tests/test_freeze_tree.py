@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frozen tree: every command from a chroot that holds nothing else, beside the same from the sources."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from orchestrator import __version__
+from orchestrator.freeze import archive, elf, runs, tree
+from orchestrator.freeze.command import CHECKOUT, DEFAULT_SUITE
+from orchestrator.freeze.runs import RUNS, Run
+
+COMMAND = "/usr/bin/kdump-karg"
+# What a run with nothing to do may import from the zip beside the application: each module here costs time on a first boot.
+CHEAP = {"__future__", "dataclasses", "enum", "encodings", "encodings.aliases", "encodings.utf_8", "kdump_karg_start", "_json"}
+OLDEST_GLIBC = (2, 34)  # RHEL 9 and the CoreOS made of it
+
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
+
+
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A frozen tree of this checkout."""
+    return freeze_once(tmp_path_factory)
+
+
+@pytest.fixture
+def scratch(frozen: Path, tmp_path: Path) -> Path:
+    """A copy of the frozen tree to change and to write samples into."""
+    shutil.copytree(frozen, tmp_path / "root", symlinks=True)
+    return tmp_path / "root"
+
+
+def freeze(output: Path) -> Path:
+    """Freeze this checkout, from the packages that are there already."""
+    unpacked = archive.unpack(archive.suite(DEFAULT_SUITE), os.path.join(CHECKOUT, "build/cache"), os.environ)
+    tree.freeze(unpacked, str(output), CHECKOUT)
+    return output
+
+
+def stamps(root: Path) -> dict[Path, tuple[int, float]]:
+    """Mode and time of everything below a directory."""
+    return {path.relative_to(root): (path.lstat().st_mode, path.lstat().st_mtime) for path in root.rglob("*")}
+
+
+def freeze_once(factory: pytest.TempPathFactory) -> Path:
+    """The same tree for every test that only reads it."""
+    output = factory.getbasetemp() / "frozen"
+    return output if output.exists() else freeze(output)
+
+
+def inside(root: Path, *argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a program in that root, with no environment unless some is given."""
+    chroot = str(shutil.which("chroot", path="/usr/sbin:/usr/bin"))
+    return subprocess.run([chroot, str(root), *argv], env=environment, capture_output=True, text=True, check=False)
+
+
+def content(root: Path) -> dict[str, bytes | str]:
+    """All files below a directory, links as where they lead."""
+    paths = [path for path in sorted(root.rglob("*")) if path.is_symlink() or path.is_file()]
+    return {
+        str(path.relative_to(root)): f"-> {os.readlink(path)}" if path.is_symlink() else path.read_bytes() for path in paths
+    }
+
+
+@root_only
+@pytest.mark.parametrize("run", RUNS, ids=[f"{index}-{'-'.join(run.argv[1:2])}" for index, run in enumerate(RUNS)])
+def test_runs_as_the_sources_do(run: Run, scratch: Path, tmp_path: Path) -> None:
+    """Status, output and what becomes of the sample are the same, so no import is missing."""
+    runs.build(str(scratch / "sample"), run.files)
+    argv = [word.replace(runs.ROOT, "/sample") for word in run.argv[1:]]
+    got = inside(scratch, COMMAND, *argv)
+    elsewhere = tmp_path / "sample"
+    runs.build(str(elsewhere), run.files)
+    command = [sys.executable, "-m", "orchestrator", *(word.replace(runs.ROOT, str(elsewhere)) for word in run.argv[1:])]
+    want = subprocess.run(command, cwd=CHECKOUT, env={"PYTHONUTF8": "1"}, capture_output=True, text=True, check=False)
+    assert (got.returncode, got.stdout, got.stderr) == (want.returncode, want.stdout, want.stderr)
+    assert content(scratch / "sample") == content(elsewhere)
+
+
+@root_only
+def test_says_its_version_and_nothing_else(frozen: Path) -> None:
+    """No warning about a missing library directory, locale or environment."""
+    done = inside(frozen, COMMAND, "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"kdump-karg {__version__}\n", "")
+
+
+def test_holds_nothing_else(frozen: Path) -> None:
+    """The program, the C library, and no Python installation."""
+    files = [path.relative_to(frozen) for path in frozen.rglob("*") if path.is_file() and not path.is_symlink()]
+    others = [str(path) for path in files if path.parts[:3] != ("usr", "lib", "kdump-karg")]
+    assert {Path(path).name.partition(".")[0].partition("-")[0] for path in others} == {"ld", "libc", "libm"}
+    assert not (frozen / "usr/lib/python3").exists()
+    assert os.readlink(frozen / tree.COMMAND) == tree.COMMAND_TARGET
+
+
+def test_same_inputs_same_bytes(frozen: Path, tmp_path: Path) -> None:
+    mask = os.umask(0o077)
+    try:
+        again = freeze(tmp_path / "again")
+    finally:
+        os.umask(mask)
+    assert content(again) == content(frozen)
+    assert stamps(again) == stamps(frozen)
+
+
+def test_names_no_path_of_the_build_machine(frozen: Path) -> None:
+    """Neither the checkout nor the scratch directories of the build."""
+    for path in (frozen / tree.PRIVATE).iterdir():
+        data = path.read_bytes()
+        assert CHECKOUT.encode() not in data, path
+        assert path.name == "python" or b"/tmp/" not in data, path
+
+
+def test_zip_is_byte_code_only(frozen: Path) -> None:
+    """Stored, one time stamp, no source, nothing of the build."""
+    with zipfile.ZipFile(io.BytesIO((frozen / tree.PRIVATE / tree.ZIP).read_bytes())) as archived:
+        entries = archived.infolist()
+        first = archived.read(entries[0])
+    assert {entry.compress_type for entry in entries} == {zipfile.ZIP_STORED}
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
+    assert all(entry.filename.endswith(".pyc") and not entry.extra for entry in entries)
+    assert not [entry.filename for entry in entries if "freeze/" in entry.filename]
+    assert first[4:8] == (1).to_bytes(4, "little")  # PEP 552: by hash, not checked
+
+
+@root_only
+@pytest.mark.parametrize("files", [{}, runs.RUNNING], ids=["nothing asks", "already running"])
+def test_nothing_to_do_imports_little(files: dict[str, str], scratch: Path) -> None:
+    """json, re, typing and the like cost more than all the rest of such a run."""
+    runs.build(str(scratch / "sample"), files)
+    launcher = (scratch / tree.PRIVATE / "kdump-karg").read_text().splitlines()
+    (scratch / "traced").write_text("\n".join([launcher[0].split()[0] + " -Ximporttime", *launcher[1:]]))
+    (scratch / "traced").chmod(0o755)
+    done = inside(scratch, "/traced", "apply", "--root", "/sample")
+    assert done.returncode == 0, done.stderr
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    with zipfile.ZipFile(scratch / tree.PRIVATE / tree.ZIP) as archived:
+        zipped = {name.removesuffix(".pyc").removesuffix("/__init__").replace("/", ".") for name in archived.namelist()}
+    assert {name for name in imported & zipped if not name.startswith("orchestrator")} <= CHEAP
+
+
+def test_needs_an_old_glibc_only(frozen: Path) -> None:
+    """No library but the C library, and of that no version that RHEL 9 lacks."""
+    program = elf.read(str(frozen / tree.PROGRAM))
+    assert program.needed == ("libm.so.6", "libc.so.6")
+    versions = [version.removeprefix("GLIBC_") for _, version in program.requires]
+    assert max(tuple(map(int, version.split("."))) for version in versions) <= OLDEST_GLIBC
+
+
+@root_only
+def test_survives_strip(scratch: Path) -> None:
+    """dracut strips what it installs."""
+    subprocess.run(["strip", "--strip-debug", scratch / tree.PROGRAM], check=True)
+    assert inside(scratch, COMMAND, "--version").stdout == f"kdump-karg {__version__}\n"
+    subprocess.run(["strip", scratch / tree.PROGRAM], check=True)
+    assert inside(scratch, COMMAND, "--version").stdout == f"kdump-karg {__version__}\n"
+
+
+@root_only
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"LD_BIND_NOW": "1"},
+        {"LC_ALL": "de_DE.ISO-8859-1", "LANG": "C"},
+        {"PYTHONPATH": "/nowhere", "PYTHONHOME": "/nowhere", "PYTHONVERBOSE": "1"},
+    ],
+    ids=["bind now", "latin-1", "python's own"],
+)
+def test_environment_does_not_matter(environment: dict[str, str], frozen: Path) -> None:
+    done = inside(frozen, COMMAND, "--version", **environment)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"kdump-karg {__version__}\n", "")
+
+
+@root_only
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        ("import cmath; print(abs(3+4j), cmath.polar(3j)[0])", "5.0 3.0"),  # hypot(), now of the older version
+        ("import os; print(os.path.join('a', 'b'), 7.5 % 2)", "a/b 1.5"),
+        ("import _json; print(_json.encode_basestring_ascii('x'))", '"x"'),
+        ("import sys; print(sys.path, sys.flags.utf8_mode)", "['/usr/lib/kdump-karg/kdump-karg.pyz', '/usr/lib/kdump-karg'] 1"),
+    ],
+)
+def test_interpreter_still_works(code: str, answer: str, scratch: Path) -> None:
+    (scratch / "script").write_text(f"#!/usr/lib/kdump-karg/python -IBXutf8\n{code}\n")
+    (scratch / "script").chmod(0o755)
+    done = inside(scratch, "/script")
+    assert (done.stdout, done.stderr) == (f"{answer}\n", "")
+
+
+@root_only
+def test_reader_that_goes_away(frozen: Path) -> None:
+    """No traceback, no message, and not success either."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    chroot = str(shutil.which("chroot", path="/usr/sbin:/usr/bin"))
+    done = subprocess.run([chroot, frozen, COMMAND, "--help"], env={}, stdout=write_end, stderr=subprocess.PIPE, check=False)
+    os.close(write_end)
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""outcome.py: the notes that a run leaves."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from orchestrator import outcome
+from orchestrator.outcome import Outcome
+from tests.conftest import Make
+from tests.sample import Sample
+
+LATER = f"sysroot/{outcome.REPORT_LATER}"
+
+
+@pytest.mark.parametrize("kind", ["ACTIVE", "PENDING", "REFUSE", "FAILED", "CHANGE"])
+def test_an_outcome_is_read_back_and_a_report_is_due_once(make: Make, kind: str) -> None:
+    sample = make()
+    outcome.record(str(sample.root), Outcome(kind, 'because "é"\n'))
+    assert outcome.read(str(sample.root)) == Outcome(kind, 'because "é"\n')
+    assert sample.has(LATER) is (kind == "CHANGE")
+    assert sample.has(outcome.REPORT_NOW) is (kind != "CHANGE")
+
+
+@pytest.mark.parametrize("text", [None, "", "x", "[]", "{}", '{"decision": "SKIP"}', "null"])
+def test_a_note_that_cannot_be_read_is_none(tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        Sample(tmp_path).write(outcome.OUTCOME, text)
+    assert outcome.read(str(tmp_path)) is None
+
+
+def test_the_reboot_is_asked_for_by_a_file(make: Make) -> None:
+    sample = make()
+    outcome.request_reboot(str(sample.root))
+    place = sample.root / outcome.REBOOT_REQUIRED
+    assert place.read_bytes() == b"" and stat.S_IMODE(place.stat().st_mode) == 0o644
+
+
+def test_notes_stay_inside_a_captured_tree(tmp_path: Path) -> None:
+    sample = Sample(tmp_path / "tree")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    sample.link("run", str(outside))
+    outcome.request_reboot(str(sample.root))
+    assert list(outside.iterdir()) == []
+    assert Path(f"{sample.root}{outside}/kdump-karg/reboot-required").exists()
+
+
+def test_the_root_of_the_system_is_not_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Sample(tmp_path).write(outcome.OUTCOME, '{"decision": "decoy", "reason": "decoy"}')
+    monkeypatch.chdir(tmp_path)
+    found = outcome.read("")
+    assert found is None or found.kind != "decoy"
