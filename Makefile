@@ -5,7 +5,6 @@ DESTDIR ?=
 BUILD := build
 VENV := .venv
 PYTHON := $(VENV)/bin/python
-STAGE := $(BUILD)/stage
 UNITDIR := $(DESTDIR)/usr/lib/systemd/system
 MODULEDIR := $(DESTDIR)/usr/lib/dracut/modules.d/99kdump-karg
 MODULE := dracut/99kdump-karg
@@ -45,20 +44,14 @@ check: check-fast check-vm
 check-fast: freeze
 	$(PYTHON) -m pytest tests
 
-check-vm: $(STAGE)
+check-vm: setup
 	$(PYTHON) -m pytest vm-tests
 
-bench: $(STAGE)
+bench: freeze
 	$(PYTHON) -m tests.bench
 
-demo: $(STAGE)
+demo: setup
 	$(PYTHON) vm-tests/demo.py
-
-# What `make install` puts into an image; made afresh, so that nothing of an older build stays.
-.PHONY: $(STAGE)
-$(STAGE): freeze
-	rm -rf --one-file-system $(STAGE)
-	$(MAKE) --no-print-directory install DESTDIR=$(STAGE)
 
 clean:
 	rm -rf --one-file-system $(BUILD) $(VENV)

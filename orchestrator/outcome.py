@@ -72,7 +72,7 @@ def _write(root: str, path: str, text: str) -> None:
     """A small file below the root and the directories above it."""
     place = tree.resolve(root, path, last=False)
     os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
-    _write_bytes(place, text.encode(), 0o644)
+    _write_bytes(place, text.encode("utf-8", "backslashreplace"), 0o644)  # a reason can name a file in Latin-1
 
 
 def _write_bytes(path: str, content: bytes, mode: int) -> None:

@@ -22,7 +22,7 @@ def give(target: Target) -> Chain:
     for path, text in ((ISSUE, issue(found)), (STATUS, chain_json(found))):
         place = tree.resolve(target.root, path)
         os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
-        with open(place, "w", encoding="utf-8") as file:
+        with open(place, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(text)
     for path in (outcome.REPORT_NOW, outcome.REPORT_LATER):
         try:

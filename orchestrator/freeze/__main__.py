@@ -1,13 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python3 -m orchestrator.freeze`: freeze, or install what was frozen."""
+"""Freeze the program (`--output DIR`), or `install` what was frozen into a root."""
 
+from __future__ import annotations
+
+import argparse
+import os
 import sys
+from collections.abc import Sequence
+
+from orchestrator.errors import KdumpKargError
 
 try:
-    import elftools  # noqa: F401  # needed further down; nothing of it is used here
-except ModuleNotFoundError:
-    sys.exit("freeze: pyelftools is not installed; use `make freeze`, or install the extra `build` of this project")
+    from orchestrator.freeze import archive, install, tree
+except ModuleNotFoundError as error:
+    sys.exit(f"freeze: there is no Python module {error.name}; use `make freeze`, or install this project's extra `build`")
 
-from orchestrator.freeze.command import main
 
-sys.exit(main(sys.argv[1:]))
+def main(argv: Sequence[str]) -> int:
+    """Do what `argv` asks; the exit status is that of the application: 0 done, 1 failed, 2 usage, 3 refused."""
+    options = _parser().parse_args(argv)
+    try:
+        if options.command == "install":
+            _install(options.frozen, options.target)
+        else:
+            unpacked = archive.unpack(archive.SUITES[options.suite], options.cache, os.environ)
+            tree.freeze(unpacked, os.path.abspath(options.output))
+    except KdumpKargError as error:
+        print(f"freeze: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+def _install(frozen: str, target: str) -> None:
+    installed = install.install(frozen, target)
+    print("\n".join(installed.paths))
+    if installed.unseen:
+        print(f"freeze: {target} has no C library; an image needs {', '.join(installed.unseen)}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python3 -m orchestrator.freeze", description=__doc__)
+    parser.add_argument("--output", default="build/frozen", help="the frozen root to make (%(default)s)")
+    parser.add_argument("--suite", default="bookworm", choices=archive.SUITES, help="whose Python (%(default)s)")
+    parser.add_argument("--cache", default="build/cache", help="where packages are kept (%(default)s)")
+    installer = parser.add_subparsers(dest="command").add_parser("install", help="put a frozen program into another root")
+    installer.add_argument("--frozen", default="build/frozen", help="the frozen root (%(default)s)")
+    installer.add_argument("--target", required=True, help="an image's root, or a package's staging directory")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -42,13 +42,6 @@ class Unpacked:
 SUITES = {suite.name: suite for suite in (Suite("bookworm", "3.11"), Suite("trixie", "3.13"), Suite("forky", "3.14"))}
 
 
-def suite(name: str) -> Suite:
-    """The suite of that name; Failure for one whose Python version is not known here."""
-    if name not in SUITES:
-        raise Failure(f"the suite {name} is not known; known are {', '.join(SUITES)}")
-    return SUITES[name]
-
-
 def unpack(wanted: Suite, cache: str, environment: Mapping[str, str]) -> Unpacked:
     """The unpacked packages of a suite, downloaded unless `cache` has them."""
     place = os.path.join(os.path.abspath(cache), wanted.name)

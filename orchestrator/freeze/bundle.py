@@ -4,25 +4,33 @@
 from __future__ import annotations
 
 import io
+import json
 import os
+import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from orchestrator.freeze import bytecode, trace
-from orchestrator.freeze.bytecode import Source
 from orchestrator.freeze.interpreter import Interpreter
-from orchestrator.freeze.trace import Modules
+from orchestrator.freeze.trace import Source
 
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip can hold
 UNIX = 3
 READABLE = 0o100644 << 16  # st_mode, where Unix zips keep it
-START = Source("kdump_karg_start", os.path.join(trace.HERE, "start.py"), trace.KEPT)
+# Run by the target's Python. Unchecked: there is no source for a start to compare the byte code with.
+COMPILE = """
+import json, py_compile, sys
+for source, name, optimize, output in json.load(sys.stdin):
+    py_compile.compile(source, output, name, True, optimize, py_compile.PycInvalidationMode.UNCHECKED_HASH)
+"""
 
 
-def bundle(interpreter: Interpreter, package_root: str, modules: Modules) -> bytes:
-    """The zip's content; the same bytes for the same sources and the same interpreter."""
-    sources = (START, *trace.application(package_root), *modules.sources)
-    return zipped(bytecode.compiled(interpreter, sources))
+def compiled(interpreter: Interpreter, sources: Iterable[Source]) -> dict[str, bytes]:
+    """The .pyc contents by path in the zip; the same bytes for the same sources and the same interpreter."""
+    with tempfile.TemporaryDirectory() as scratch:
+        outputs = {source: os.path.join(scratch, str(index)) for index, source in enumerate(sources)}
+        jobs = [(source.path, f"{source.name}.py", source.optimize, output) for source, output in outputs.items()]
+        interpreter.run(["-c", COMPILE], stdin=json.dumps(jobs))
+        return {f"{source.name}.pyc": _content(output) for source, output in outputs.items()}
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:
@@ -35,3 +43,8 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
             entry.external_attr = READABLE
             archive.writestr(entry, content)
     return buffer.getvalue()
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()

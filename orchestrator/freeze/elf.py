@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from elftools.common.exceptions import ELFError
@@ -14,9 +13,6 @@ from elftools.elf.segments import InterpSegment
 
 from orchestrator.errors import Failure
 
-VER_FLG_BASE = 0x1  # the definition that carries the file's own name, not a version
-VER_FLG_WEAK = 0x2  # a needed version the loader only warns about
-
 
 @dataclass(frozen=True)
 class Binary:
@@ -24,10 +20,9 @@ class Binary:
 
     path: str
     machine: tuple[str, int]  # e_machine and the word size: what a library must share with its user
-    interpreter: str | None  # PT_INTERP
-    soname: str | None
+    interpreter: str  # PT_INTERP, empty in a library
     needed: tuple[str, ...]  # DT_NEEDED, in order
-    requires: tuple[tuple[str, str], ...]  # (soname, version), sorted
+    requires: frozenset[tuple[str, str]]  # (soname, version)
     provides: frozenset[str]  # the versions it defines
 
 
@@ -52,31 +47,16 @@ def is_elf(path: str) -> bool:
 
 
 def _binary(path: str, elf: ELFFile) -> Binary:
-    tags = [tag for section in elf.iter_sections() if isinstance(section, DynamicSection) for tag in section.iter_tags()]
+    sections = list(elf.iter_sections())
+    tags = [tag for section in sections if isinstance(section, DynamicSection) for tag in section.iter_tags("DT_NEEDED")]
     interpreters = [segment.get_interp_name() for segment in elf.iter_segments() if isinstance(segment, InterpSegment)]
+    used = [pair for section in sections if isinstance(section, GNUVerNeedSection) for pair in section.iter_versions()]
+    defined = [pair for section in sections if isinstance(section, GNUVerDefSection) for pair in section.iter_versions()]
     return Binary(
         path=path,
         machine=(elf["e_machine"], elf.elfclass),
-        interpreter=interpreters[0] if interpreters else None,
-        # pyelftools sets the attributes `soname` and `needed` on tags of that type, unseen by type checkers.
-        soname=next((getattr(tag, "soname") for tag in tags if tag.entry.d_tag == "DT_SONAME"), None),
-        needed=tuple(getattr(tag, "needed") for tag in tags if tag.entry.d_tag == "DT_NEEDED"),
-        requires=tuple(sorted(_required(elf))),
-        provides=frozenset(_provided(elf)),
+        interpreter="".join(interpreters),
+        needed=tuple(getattr(tag, "needed") for tag in tags),  # pyelftools sets it unseen by type checkers
+        requires=frozenset((str(library.name), version.name) for library, versions in used for version in versions),
+        provides=frozenset(next(names).name for _, names in defined),
     )
-
-
-def _required(elf: ELFFile) -> Iterator[tuple[str, str]]:
-    for section in elf.iter_sections():
-        if isinstance(section, GNUVerNeedSection):
-            for library, versions in section.iter_versions():
-                strong = (version for version in versions if not version["vna_flags"] & VER_FLG_WEAK)
-                yield from ((str(library.name), version.name) for version in strong)
-
-
-def _provided(elf: ELFFile) -> Iterator[str]:
-    for section in elf.iter_sections():
-        if isinstance(section, GNUVerDefSection):
-            for definition, names in section.iter_versions():
-                if not definition["vd_flags"] & VER_FLG_BASE:
-                    yield next(names).name

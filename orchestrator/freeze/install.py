@@ -1,49 +1,73 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Put the frozen program into a root, once that root's C library is seen to be able to run it."""
+"""Put the frozen program into a root, with the libraries which that root lacks, once it is seen to be able to run it."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from orchestrator.errors import Failure, Refusal
 from orchestrator.freeze import closure, elf, tree
+from orchestrator.freeze.closure import Library
 from orchestrator.freeze.elf import Binary
 from orchestrator.tree import resolve
 
 LIBC = "libc.so.6"
 
 
-def install(frozen: str, target: str) -> tuple[str, ...]:
-    """Install `frozen` into `target` and return the paths written, relative to it.
+@dataclass(frozen=True)
+class Installed:
+    """The paths written, relative to the target, and the libraries needed that were not looked for there."""
 
-    A target without any C library is a package's staging directory: nothing is checked. One whose C library is too old
-    or incomplete is a Refusal, and nothing is written.
+    paths: tuple[str, ...]
+    unseen: tuple[str, ...]
+
+
+def install(frozen: str, target: str) -> Installed:
+    """Install `frozen` into `target`: an image's root, or a package's staging directory, which has no C library.
+
+    A C library that is too old or incomplete is a Refusal, and nothing is written.
     """
     source = os.path.join(frozen, tree.PRIVATE)
     if not os.path.isdir(source):
         raise Failure(f"{source} does not exist; run `python3 -m orchestrator.freeze --output {frozen}` first")
-    check(elf.read(os.path.join(frozen, tree.PROGRAM)), target)
-    paths = (*(f"{tree.PRIVATE}/{name}" for name in sorted(os.listdir(source))), tree.COMMAND)
-    for path in paths:
-        _copy(os.path.join(frozen, path), resolve(target, path, last=False))
+    own = [*(f"{tree.PRIVATE}/{name}" for name in sorted(os.listdir(source))), tree.COMMAND]
+    files = {resolve(target, path, last=False): os.path.join(frozen, path) for path in own}
+    users = [elf.read(path) for path in files.values() if elf.is_elf(path)]
+    libc = closure.find(target, LIBC, users[0].machine)
+    if libc is not None:
+        where = os.path.dirname(libc.file.path)
+        files |= {f"{where}/{library.soname}": library.file.path for library in lacking(users, frozen, target)}
+    for destination, path in files.items():
+        _copy(path, destination)
     os.chmod(resolve(target, tree.PRIVATE), 0o755)  # whatever the umask
-    return paths
+    unseen = {soname for user in users for soname in user.needed} if libc is None else ()
+    return Installed(tuple(os.path.relpath(path, target) for path in files), tuple(sorted(unseen)))
 
 
-def check(program: Binary, target: str) -> None:
-    """Refuse a target whose C library lacks a file or a version that the interpreter needs."""
-    if closure.find(target, LIBC, program.machine) is None:
-        return
-    for soname in program.needed:
-        library = closure.find(target, soname, program.machine)
-        if library is None:
-            raise Refusal(f"{target} has {LIBC} but no {soname}; install the whole of its C library first")
-        missing = closure.missing_versions([program], library)
-        if missing:
-            raise Refusal(f"{library.file.path} lacks {', '.join(missing)}; freeze with the Python of an older --suite")
-    if not os.path.exists(resolve(target, str(program.interpreter))):
-        raise Refusal(f"{target} has no {program.interpreter}; install the whole of its C library first")
+def lacking(users: Sequence[Binary], frozen: str, target: str) -> list[Library]:
+    """The libraries to bring to the target; a Refusal where its C library will not do for the program and them."""
+    libraries = closure.closure(users, frozen)
+    others = [library for library in libraries if not library.is_glibc]
+    everyone = [*users, *(library.file for library in others)]
+    brought = [library for library in others if _lacks(target, library, everyone)]
+    loaded = [*users, *(library.file for library in brought)]
+    lacks = {word for library in libraries if library.is_glibc for word in _lacks(target, library, loaded)}
+    lacks |= {user.interpreter for user in users if not os.path.exists(resolve(target, user.interpreter))}
+    if lacks:
+        raise Refusal(f"{target} lacks {', '.join(sorted(lacks))} of the C library; update it, or freeze an older --suite")
+    return brought
+
+
+def _lacks(target: str, library: Library, users: Sequence[Binary]) -> set[str]:
+    """The versions that the target's library of that name does not define for `users`, or the name where there is none."""
+    theirs = closure.find(target, library.soname, library.file.machine)
+    if theirs is None:
+        return {library.soname}
+    needed = {version for user in users for soname, version in user.requires if soname == library.soname}
+    return needed - theirs.file.provides
 
 
 def _copy(source: str, destination: str) -> None:

@@ -13,7 +13,6 @@ from orchestrator.freeze import closure, elf
 from orchestrator.freeze.archive import Unpacked
 from orchestrator.freeze.closure import Library
 from orchestrator.freeze.elf import Binary
-from orchestrator.tree import resolve
 
 RUN_TIMEOUT = 300.0  # seconds; a trace or a compilation takes a few
 
@@ -25,7 +24,6 @@ class Interpreter:
     root: str
     version: str
     program: Binary
-    loader: str
     libraries: tuple[Library, ...]
 
     @property
@@ -35,7 +33,10 @@ class Interpreter:
 
     def run(self, arguments: Sequence[str], *, path: Sequence[str] = (), stdin: str = "") -> str:
         """Standard output of a run with `path` before the standard library; Failure with its last words."""
-        command = [self.loader, "--library-path", self._library_path(), self.program.path, "-sSB", "-Xutf8", *arguments]
+        files = {library.soname: library.file.path for library in self.libraries}
+        loader = files[os.path.basename(self.program.interpreter)]  # the C library asks for it by that name
+        library_path = os.pathsep.join(sorted({os.path.dirname(file) for file in files.values()}))
+        command = [loader, "--library-path", library_path, self.program.path, "-sSB", "-Xutf8", *arguments]
         environment = {
             "PYTHONHOME": os.path.join(self.root, "usr"),
             "PYTHONPATH": os.pathsep.join(path),
@@ -52,19 +53,9 @@ class Interpreter:
             raise Failure(f"Python {self.version} failed on `{asked}`: {complaint}; mend the application, then freeze again")
         return done.stdout
 
-    def _library_path(self) -> str:
-        return os.pathsep.join(sorted({os.path.dirname(library.file.path) for library in self.libraries}))
-
 
 def interpreter(unpacked: Unpacked) -> Interpreter:
     """The Python of a suite; Failure where a library that it needs was not unpacked with it."""
     version = unpacked.suite.python
     program = elf.read(os.path.join(unpacked.root, "usr/bin", f"python{version}"))
-    if program.interpreter is None:
-        raise Failure(f"{program.path} names no dynamic loader; take the package from a Debian archive")
-    libraries = closure.closure(program, unpacked.root)
-    # A suite from before merged-/usr keeps the loader's name as a link with a target that is absolute.
-    loader = resolve(unpacked.root, program.interpreter)
-    if not os.path.exists(loader):
-        loader = resolve(unpacked.root, "usr" + program.interpreter)
-    return Interpreter(unpacked.root, version, program, loader, libraries)
+    return Interpreter(unpacked.root, version, program, closure.closure([program], unpacked.root))

@@ -55,10 +55,10 @@ class Run:
         build(root, self.files)
         return [word.replace(ROOT, root) for word in self.argv]
 
-    @staticmethod
-    def scratch() -> str | None:
-        """Where sample trees belong: a file system in memory, so that nothing a run syncs is a disk's."""
-        return MEMORY if os.path.isdir(MEMORY) else None
+
+def scratch() -> str | None:
+    """Where sample trees belong: a file system in memory, so that nothing a run syncs is a disk's."""
+    return MEMORY if os.path.isdir(MEMORY) else None
 
 
 def _on_tree(command: str, files: Mapping[str, str] = {}) -> Run:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-ABSENT = ("binascii", "pyexpat", "zlib")  # built in, but their libraries are not there: a call would be a crash
 AFTER_BUILT_IN = 2  # the place in sys.meta_path behind the finders of built-in and frozen modules
 DEBUG_ENV = "KDUMP_KARG_DEBUG"
 INTERRUPTED = 130  # what a shell reports for SIGINT
@@ -59,7 +58,6 @@ class Finder:
 
 def run() -> None:
     """Run the application on sys.argv and end the process with its status."""
-    sys.modules.update(dict.fromkeys(ABSENT))  # type: ignore[arg-type]  # None: an import is an ImportError
     sys.meta_path.insert(AFTER_BUILT_IN, Finder(__spec__.loader.archive))  # type: ignore
     status = _status()
     try:

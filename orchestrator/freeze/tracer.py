@@ -1,53 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run by the target's Python with the whole standard library: say what the application imports.
+"""Run by the target's Python with the whole standard library: write down what the application imports.
 
-Arguments: the file to write; then either `run` and the application's own argv, or `import` and names like `json:dumps`.
-Prints nothing of its own.
+The argument is the file to write. The orders on standard input have tabs between their words: `import`, a module and a name
+in it, or `run` and a command line.
 """
 
 import sys
 
 
-def listed() -> str:
-    """One line for every module that came from a file or is built in: its name, a tab, its origin."""
-    lines = []
-    for name, module in sorted(sys.modules.items()):
-        spec = getattr(module, "__spec__", None)
-        if name != "__main__" and spec is not None and (spec.has_location or spec.origin == "built-in"):
-            lines.append(f"{name}\t{spec.origin}\n")
-    return "".join(lines)
-
-
 def run(argv: list[str]) -> None:
     """Run the application, however it ends."""
+    from orchestrator.cli import main
+
     sys.argv = argv
     try:
-        from orchestrator.cli import main
-
         main(argv[1:])
     except SystemExit:
         pass
 
 
-def load(words: list[str]) -> None:
-    """Import what those words name; a private module that this Python lacks has a substitute."""
-    for word in words:
-        module, _, name = word.partition(":")
-        try:
-            __import__(module, fromlist=[name] if name else [])
-        except ImportError:
-            if not module.startswith("_"):
-                raise
-
-
-def main(output: str, mode: str, words: list[str]) -> None:
-    """Do the one or the other, then write the list."""
+def load(module: str, name: str) -> None:
+    """Import that; a private module that this Python lacks has a substitute."""
     try:
-        run(words) if mode == "run" else load(words)
-    finally:
-        with open(output, "w", encoding="utf-8") as file:
-            file.write(listed())
+        __import__(module, fromlist=[name] if name else [])
+    except ImportError:
+        if not module.startswith("_"):
+            raise
+
+
+def listed() -> str:
+    """One line for every module that came from a file: its name, a tab, its path."""
+    specs = ((name, getattr(module, "__spec__", None)) for name, module in sorted(sys.modules.items()))
+    return "".join(f"{name}\t{spec.origin}\n" for name, spec in specs if spec is not None and spec.has_location)
+
+
+def main(output: str) -> None:
+    """Obey the orders, then write the list."""
+    for order in sys.stdin.read().splitlines():
+        verb, *words = order.split("\t")
+        if verb == "run":
+            run(words)
+        else:
+            load(*words)
+    with open(output, "w", encoding="utf-8") as file:
+        file.write(listed())
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], sys.argv[3:])
+    main(sys.argv[1])

@@ -5,42 +5,43 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
 
-from orchestrator.errors import Failure
-from orchestrator.freeze import closure, elf, loosen, trace
+from orchestrator.freeze import bundle, closure, elf, trace
 from orchestrator.freeze.archive import Unpacked
-from orchestrator.freeze.bundle import bundle
-from orchestrator.freeze.interpreter import Interpreter, interpreter
-from orchestrator.freeze.runs import RUNS, Run
+from orchestrator.freeze.closure import Library
+from orchestrator.freeze.interpreter import interpreter
 
 PRIVATE = "usr/lib/kdump-karg"
 COMMAND = "usr/bin/kdump-karg"
 COMMAND_TARGET = "../lib/kdump-karg/kdump-karg"
 PROGRAM = f"{PRIVATE}/python"
-UNUSED = ("libz.so.1", "libexpat.so.1")  # what start.ABSENT needs
 ZIP = "kdump-karg.pyz"
-MANIFEST = f"{PRIVATE}/MANIFEST"
 # -I: no PYTHON* variable counts. UTF-8 mode: in a Latin-1 locale the interpreter would look for a codec that the zip does
 # not have, and die.
 LAUNCHER = f"#!/{PROGRAM} -IBXutf8\nimport kdump_karg_start\nkdump_karg_start.run()\n"
+# Beside the executable it is the whole module path: no site, no environment, no search, no warning. The second line is for
+# extension modules.
+SEARCH_PATH = f"{ZIP}\n.\n"
 MTIME = 315532800  # 1980-01-01, as in the zip
 
 
-def freeze(unpacked: Unpacked, output: str, package_root: str, runs: Iterable[Run] = RUNS) -> None:
+def freeze(unpacked: Unpacked, output: str) -> None:
     """Make the frozen root; what stood at `output` before is replaced as a whole."""
     target = interpreter(unpacked)
-    modules = trace.modules(target, package_root, runs)
+    modules = trace.modules(target)
+    extensions = [elf.read(path) for path in modules.extensions.values()]
     unfinished = output + ".part"
     shutil.rmtree(unfinished, ignore_errors=True)
     _link_merged_usr(unfinished)
-    _copy_interpreter(target, unfinished)
+    _copy(unfinished, PROGRAM, target.program.path, 0o755)
     for name, path in modules.extensions.items():
-        _put(unfinished, f"{PRIVATE}/{name}.so", _extension(path), 0o644)
-    _put(unfinished, f"{PRIVATE}/{ZIP}", bundle(target, package_root, modules), 0o644)
-    _put(unfinished, f"{PROGRAM}._pth", _search_path(bool(modules.extensions)).encode(), 0o644)
+        _copy(unfinished, f"{PRIVATE}/{name}.so", path)
+    for library in closure.closure([target.program, *extensions], target.root):
+        _copy_library(unfinished, library, target.root, target.program.interpreter)
+    _put(unfinished, f"{PRIVATE}/{ZIP}", bundle.zipped(bundle.compiled(target, modules.sources)))
+    _put(unfinished, f"{PROGRAM}._pth", SEARCH_PATH.encode())
     _put(unfinished, f"{PRIVATE}/kdump-karg", LAUNCHER.encode(), 0o755)
-    _put(unfinished, MANIFEST, manifest(unpacked).encode(), 0o644)
+    _put(unfinished, f"{PRIVATE}/MANIFEST", manifest(unpacked).encode())
     os.makedirs(os.path.join(unfinished, os.path.dirname(COMMAND)))
     os.symlink(COMMAND_TARGET, os.path.join(unfinished, COMMAND))
     _level(unfinished)
@@ -53,11 +54,6 @@ def manifest(unpacked: Unpacked) -> str:
     return "".join(f"{line}\n" for line in (f"suite {unpacked.suite.name}", *unpacked.packages))
 
 
-def _search_path(extensions: bool) -> str:
-    """The ._pth file. Beside the executable it is the whole module path: no site, no environment, no search, no warning."""
-    return f"{ZIP}\n.\n" if extensions else f"{ZIP}\n"
-
-
 def _link_merged_usr(root: str) -> None:
     """/lib and /lib64 as every current distribution has them, so that both spellings of a path work."""
     for name in ("lib", "lib64"):
@@ -65,49 +61,27 @@ def _link_merged_usr(root: str) -> None:
         os.symlink(f"usr/{name}", os.path.join(root, name))
 
 
-def _copy_interpreter(target: Interpreter, root: str) -> None:
-    """The private interpreter, and the C library at the paths where the distribution has it."""
-    _put(root, PROGRAM, _loosened(target), 0o755)
-    interpreter_path = str(target.program.interpreter)
-    _put(root, _merged(interpreter_path), _content(target.loader), 0o755)
-    for library in closure.closure(elf.read(os.path.join(root, PROGRAM)), target.root):
-        if not library.is_glibc:
-            raise Failure(f"{target.program.path} needs {library.soname}; name the modules that use it in UNUSED")
-        if not interpreter_path.endswith(f"/{library.soname}"):
-            _put(root, _merged(os.path.relpath(library.file.path, target.root)), _content(library.file.path), 0o644)
+def _copy_library(root: str, library: Library, source: str, loader: str) -> None:
+    """A library to the directory where the distribution has it; the loader to where programs name it."""
+    if library.soname == os.path.basename(loader):
+        path, mode = loader, 0o755
+    else:
+        directory = os.path.dirname(os.path.relpath(library.file.path, source))
+        path, mode = f"{directory}/{library.soname}", 0o644
+    _copy(root, "usr/" + path.strip("/").removeprefix("usr/"), library.file.path, mode)
 
 
-def _loosened(target: Interpreter) -> bytes:
-    """The interpreter without the libraries that only serve modules which the zip's start-up code bars."""
-    unused = [library for library in target.libraries if library.soname in UNUSED]
-    absent = frozenset[str]().union(*(loosen.exports(library.file.path) for library in unused))
-    return loosen.loosened(_content(target.program.path), UNUSED, absent)
+def _copy(root: str, path: str, source: str, mode: int = 0o644) -> None:
+    with open(source, "rb") as file:
+        _put(root, path, file.read(), mode)
 
 
-def _extension(path: str) -> bytes:
-    """An extension module's content; Failure for one that needs a library of its own."""
-    others = [soname for soname in elf.read(path).needed if not closure.is_glibc(soname)]
-    if others:
-        raise Failure(f"{path} needs {', '.join(others)}, which is not brought along; avoid that module")
-    return _content(path)
-
-
-def _merged(path: str) -> str:
-    """A path in a root whose /lib is a link into /usr."""
-    return "usr/" + path.strip("/").removeprefix("usr/")
-
-
-def _put(root: str, path: str, content: bytes, mode: int) -> None:
+def _put(root: str, path: str, content: bytes, mode: int = 0o644) -> None:
     where = os.path.join(root, path)
     os.makedirs(os.path.dirname(where), exist_ok=True)
     with open(where, "wb") as file:
         file.write(content)
     os.chmod(where, mode)
-
-
-def _content(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()
 
 
 def _level(root: str) -> None:

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One config that only enables kdump: one reboot, armed, a crash, a vmcore. The tests share one machine, in this order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import guest
+import pytest
+import vmcore
+from conftest import fresh_directory
+from disk import Disk
+from guest import AUTO, FIRST_BOOT_JOURNAL, KDUMP_UNIT, MIB
+from ignition import Config
+from machine import Machine
+
+ONCE = "one line, once\n"
+CRASH_TIMEOUT = 600.0
+
+
+@pytest.fixture(scope="module")
+def armed(request: pytest.FixtureRequest, image: Path) -> Iterator[Machine]:
+    """The machine in its second boot."""
+    directory = fresh_directory(request.node)
+    config = Config().enable(KDUMP_UNIT).file("/etc/appended", ONCE, append=True)
+    with Machine(Disk.overlay(image, directory / "disk.qcow2"), log_dir=directory, ignition=config) as machine:
+        machine.wait_boot()
+        guest.settled(machine)
+        yield machine
+
+
+def test_exactly_one_extra_reboot(armed: Machine) -> None:
+    """Counted by the emulator, by the kernels on the console, and by the boot IDs of the two journals."""
+    assert armed.reset_count == 1
+    first, second = armed.kernel_command_lines()
+    assert "ignition.firstboot" in first.split() and "crashkernel=" not in first
+    assert "ignition.firstboot" not in second and f"crashkernel={AUTO}" in second.split()
+    (provisioned,) = json.loads(armed.run(f"journalctl --directory={FIRST_BOOT_JOURNAL} --list-boots --output=json").text)
+    (running,) = armed.boot_ids
+    assert provisioned["boot_id"] != running.replace("-", "")
+
+
+def test_armed_on_the_second_boot(armed: Machine) -> None:
+    """The kernel says so, and the report and `status` agree with it."""
+    assert guest.kdump(armed) == guest.Kdump(192 * MIB, loaded=True)
+    report = guest.reported(armed)
+    assert report["armed"] and report["broken"] is None
+    assert armed.run("kdump-karg status").text.endswith(report["verdict"])
+
+
+def test_ignition_ran_once(armed: Machine) -> None:
+    """A file that Ignition appends to has the text once, and no later boot can make it twice."""
+    assert armed.read("/etc/appended").decode() == ONCE
+    assert not [name for name in armed.run("ls -A /boot").text.split() if "first" in name or name == "ignition"]
+
+
+def test_entry_is_in_its_final_form(armed: Machine, pristine_entry: str) -> None:
+    """Byte for byte the entry of the image with one argument more, and nothing beside it."""
+    assert guest.entry(armed) == pristine_entry.replace(
+        guest.options(pristine_entry), f"{guest.options(pristine_entry)} crashkernel={AUTO}"
+    )
+    assert len(armed.run("ls -A /boot/loader/entries").text.split()) == 1
+
+
+def test_ostree_agrees(armed: Machine) -> None:
+    """ostree reads the entry that was written and knows the booted deployment by it."""
+    assert armed.run("ostree admin status").text.startswith("* debian ")
+
+
+def test_nothing_failed_and_file_systems_are_clean(armed: Machine) -> None:
+    """The reboot came after Ignition had unmounted: no journal had to be replayed, no unit failed."""
+    assert armed.run("systemctl --failed --plain --no-legend").text == ""
+    assert armed.run("journalctl --boot --dmesg --grep='recovery|orphan'", check=False).text in ("", "-- No entries --")
+
+
+def test_first_boot_can_be_read_afterwards(armed: Machine) -> None:
+    """The journal of Ignition's only run, and of ours, from the second boot."""
+    read = f"journalctl --directory={FIRST_BOOT_JOURNAL} --output=cat --unit="
+    assert "files" in armed.run(f"{read}ignition-files.service").text
+    assert f"crashkernel={AUTO} will reserve 192 MiB" in armed.run(f"{read}kdump-karg.service").text
+    assert guest.processes_of_ours(armed, f"--directory={FIRST_BOOT_JOURNAL}") == 1
+
+
+def test_report_was_given_once(armed: Machine) -> None:
+    """In the journal, and above the login prompt."""
+    log = armed.run("journalctl --boot --output=cat --unit=kdump-karg-report.service").text
+    assert log.count("kdump is armed") == 1
+    assert "kdump is armed" in armed.run("cat /run/issue.d/50_kdump-karg.issue").text
+
+
+@pytest.fixture(scope="module")
+def crashed(armed: Machine) -> Machine:
+    """The same machine after a panic, back by itself."""
+    armed.crash()
+    armed.wait_boot(CRASH_TIMEOUT)
+    guest.settled(armed)
+    return armed
+
+
+def test_vmcore_is_real(crashed: Machine) -> None:
+    """The dump's own headers name this kernel, and its log ends in the crash we asked for."""
+    assert "incomplete" not in crashed.run("find /var/crash").text
+    vmcore.verify(vmcore.collect(crashed), crashed.run("uname -r").text)
+
+
+def test_capture_kernel_did_not_provision(crashed: Machine) -> None:
+    """Its own command line, as it printed it on the console."""
+    (capture,) = (line for line in crashed.kernel_command_lines() if "elfcorehdr=" in line)
+    assert "ignition.firstboot" not in capture and "crashkernel" not in capture
+
+
+def test_comes_back_armed_and_silent(crashed: Machine) -> None:
+    """Armed again; the report is not repeated; nothing of ours started but the question we ask now."""
+    assert guest.kdump(crashed) == guest.Kdump(192 * MIB, loaded=True)
+    assert guest.processes_of_ours(crashed) == 0
+    assert crashed.run("kdump-karg status --json").text.count("/var/crash/") == 1
+
+
+def test_ostree_keeps_the_karg(crashed: Machine) -> None:
+    """An edit by ostree itself reads our argument, does not add it again, and writes it back."""
+    crashed.run(f"ostree admin kargs edit-in-place --append-if-missing=crashkernel={AUTO} --append-if-missing=quiet", timeout=300.0)
+    words = guest.options(guest.entry(crashed)).split()
+    assert words.count(f"crashkernel={AUTO}") == 1 and words[-1] == "quiet"

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""First boots that end without a reboot, or with another size. Every test is one machine of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import filesystem
+import guest
+import image as image_builder
+import pytest
+from conftest import Boot, NewDisk
+from disk import Disk
+from guest import AUTO, KDUMP_UNIT, MIB
+from ignition import Config
+from machine import Machine
+from traits import Traits
+
+CONF = "/etc/kdump-karg.conf"
+
+
+def test_explicit_size(boot: Boot) -> None:
+    """The size of the config is what the kernel sets aside."""
+    machine = boot(ignition=Config().enable(KDUMP_UNIT).file(CONF, "crashkernel=208M\n"))
+    machine.wait_boot()
+    assert machine.reset_count == 1
+    guest.settled(machine)
+    assert guest.kdump(machine) == guest.Kdump(208 * MIB, loaded=True)
+
+
+def test_nothing_asked(boot: Boot, new_disk: NewDisk, image: Path) -> None:
+    """No reboot, /boot byte-identical, kdump not running, no process of ours."""
+    # The image's own unit ends the first boot by removing the stamp; without it /boot must not change at all.
+    disk = new_disk()
+    config = Config().mask("ignition-firstboot-complete.service").file("/etc/motd", "hello\n")
+    machine = boot(disk, ignition=config)
+    machine.wait_boot()
+    guest.settled(machine)
+    assert machine.reset_count == 0
+    assert machine.run(f"systemctl is-active {KDUMP_UNIT}", check=False).text == "inactive"
+    assert guest.processes_of_ours(machine) == 0
+    assert "kdump-karg.service" in machine.run("journalctl --boot --output=cat --grep='Reserve Memory for kdump'").text
+    machine.stop()
+    assert disk.boot_bytes() == Disk(image).boot_bytes()
+
+
+def test_already_on_the_command_line(boot: Boot, new_disk: NewDisk) -> None:
+    """Nothing to write and nothing to reboot for: armed in the first boot."""
+    disk = new_disk()
+    disk.append_kargs("crashkernel=256M")
+    machine = boot(disk, ignition=Config().enable(KDUMP_UNIT))
+    machine.wait_boot()
+    guest.settled(machine)
+    assert machine.reset_count == 0
+    assert guest.kdump(machine) == guest.Kdump(256 * MIB, loaded=True)
+    assert guest.options(guest.entry(machine)).count("crashkernel=") == 1
+    assert "ACTIVE" in machine.run("journalctl --boot --output=cat --unit=kdump-karg.service").text
+
+
+REFUSALS = {
+    "more-than-memory": ("crashkernel=64G", "is not below the system's memory"),
+    "below-the-range": ("crashkernel=4G-:256M", "zero bytes"),
+}
+
+
+@pytest.mark.parametrize(("line", "reason"), REFUSALS.values(), ids=REFUSALS)
+def test_refused_and_boots_on(boot: Boot, new_disk: NewDisk, pristine_entry: str, line: str, reason: str) -> None:
+    """No write, no reboot; the report names the file and the reason."""
+    disk = new_disk()
+    machine = boot(disk, ignition=Config().enable(KDUMP_UNIT).file(CONF, f"{line}\n"))
+    machine.wait_boot()
+    assert CONF in guest.reported(machine)["verdict"]
+    assert_refused(machine, disk, pristine_entry, reason)
+
+
+def test_two_file_systems_labelled_boot(boot: Boot, new_disk: NewDisk, pristine_entry: str, log_dir: Path) -> None:
+    """Which of them was booted cannot be told: refused, boots on."""
+    disk = new_disk()
+    filesystem.make_blank(log_dir / "other.img", "boot")
+    machine = boot(disk, ignition=Config().enable(KDUMP_UNIT), extra_disks=[log_dir / "other.img"])
+    machine.wait_boot()
+    assert_refused(machine, disk, pristine_entry, "2 file systems are labelled boot")
+
+
+def assert_refused(machine: Machine, disk: Disk, pristine_entry: str, reason: str) -> None:
+    """The first boot reached the real root with the old entry, and whoever looks is told why."""
+    guest.settled(machine)
+    assert machine.reset_count == 0
+    report = guest.reported(machine)
+    assert not report["armed"] and report["broken"] == "provisioning"
+    assert reason in report["verdict"]
+    assert reason in machine.run("cat /run/issue.d/50_kdump-karg.issue").text
+    assert reason in machine.run("journalctl --boot --output=cat --unit=kdump-karg.service").text
+    assert "kdump-karg-report.service" in machine.run("systemctl --failed --plain --no-legend").text
+    machine.stop()
+    assert guest.entry_on(disk) == pristine_entry
+
+
+def test_shell_before_the_pivot(boot: Boot, new_disk: NewDisk) -> None:
+    """At rd.break=pre-pivot `plan` shows the diff; leaving the shell continues as if it had not been there."""
+    disk = new_disk()
+    with disk.boot_files() as files:
+        files.write("ignition.firstboot", b"set ignition_network_kcmdline=rd.break=pre-pivot\n")
+    machine = boot(disk, ignition=Config().enable(KDUMP_UNIT))
+    machine.wait_serial(r"pre-pivot:/[^\n]*# $")
+    # What is typed is echoed: only the shell's own answer has a number in it.
+    machine.type("kdump-karg plan; echo plan-ended-$?-here\n")
+    shown = machine.wait_serial(r"(?s)decision: (\w+).*\+options ([^\n]*).*plan-ended-(\d+)-here")
+    assert (shown[1], shown[3]) == ("CHANGE", "0")
+    assert f"crashkernel={AUTO}" in shown[2]
+    machine.type("exit\n")
+    machine.wait_boot()
+    assert machine.reset_count == 1
+    guest.settled(machine)
+    assert guest.kdump(machine).loaded
+
+
+def test_boot_is_a_directory_of_the_root(boot: Boot, new_disk: NewDisk, product: Path) -> None:
+    """No file system of its own for /boot: the entry is found inside the physical root."""
+    base = image_builder.build(Traits(boot_partition=False), product)
+    machine = boot(new_disk(base), ignition=Config().enable(KDUMP_UNIT))
+    machine.wait_boot()
+    assert machine.reset_count == 1
+    guest.settled(machine)
+    assert guest.kdump(machine).loaded
+    assert not machine.run("ls -A /boot | grep first", check=False).text

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What may differ between two machines under test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class UnsupportedTraitError(ValueError):
+    """The image builder cannot make such a machine (yet)."""
+
+
+@dataclass(frozen=True)
+class Traits:
+    """One kind of machine. A value that cannot be built is refused on construction."""
+
+    suite: str = "forky"
+    boot_fs: str = "ext4"
+    #: False: /boot is a directory of the root file system.
+    boot_partition: bool = True
+    #: ostree's sysroot.bootloader.
+    backend: str = "none"
+    firmware: str = "bios"
+
+    def __post_init__(self) -> None:
+        known = {
+            "boot_fs": ("ext4", "xfs"),
+            "backend": ("none",),
+            "firmware": ("bios",),
+        }
+        for name, values in known.items():
+            value = getattr(self, name)
+            if value not in values:
+                raise UnsupportedTraitError(f"{name}={value!r}: only {', '.join(values)} can be built")
+        if self.boot_fs != "ext4" and not self.boot_partition:
+            raise UnsupportedTraitError("boot_fs other than ext4 needs boot_partition=True")
+
+    @property
+    def boot_dir(self) -> str:
+        """Where GRUB finds /boot inside the file system that holds it."""
+        return "" if self.boot_partition else "/boot"
+
+    @property
+    def boot_label(self) -> str:
+        """The label of the file system that holds /boot."""
+        return "boot" if self.boot_partition else "root"
