@@ -84,7 +84,8 @@ def want(intent: Intent, machine: Machine) -> Wanted:
     if text == AUTO and not intent.by_ignition:
         if machine.default is None:
             raise Refusal(
-                f"{intent.source}: there is no default crashkernel= for {machine.arch.name}; give a size in /etc/kdump-karg.conf"
+                f"{intent.source}: there is no default crashkernel= for {machine.arch.name}; "
+                "give a size in /etc/kdump-karg.conf"
             )
         text, rule = machine.default.value, f"{intent.source}, {machine.default.rule}"
     value.check(text, rule)

@@ -25,7 +25,9 @@ def test_the_booted_entry_is_found(make: Make) -> None:
     assert found.free_bytes is not None and found.free_bytes > 0
 
 
-@pytest.mark.parametrize("name", ["ostree-1-fedora-coreos.conf", "ostree-fedora-coreos-0.conf", "ostree-1+3-0.conf", "zzz.conf"])
+@pytest.mark.parametrize(
+    "name", ["ostree-1-fedora-coreos.conf", "ostree-fedora-coreos-0.conf", "ostree-1+3-0.conf", "zzz.conf"]
+)
 def test_every_way_ostree_has_named_entries(make: Make, name: str) -> None:
     sample = make()
     (sample.root / ENTRY).rename(sample.root / f"boot/loader.1/entries/{name}")
@@ -54,12 +56,22 @@ REFUSED: list[tuple[str, dict[str, Any], str, str]] = [
     ("no ostree=", {}, "quiet ro", "^/proc/cmdline has no ostree= argument"),
     ("no such target", {}, "ostree=/ostree/boot.0/x/y/0", "has no entry that boots ostree=/ostree/boot.0/x/y/0"),
     ("loader missing", {"loader": None}, FIRST_BOOT_LINE, "^/boot/loader is missing"),
-    ("loader is a directory", {"loader": None, "extra": {"boot/loader/entries/ostree-1.conf": entry_text()}}, FIRST_BOOT_LINE, "^/boot/loader is not a symbolic link"),
+    (
+        "loader is a directory",
+        {"loader": None, "extra": {"boot/loader/entries/ostree-1.conf": entry_text()}},
+        FIRST_BOOT_LINE,
+        "^/boot/loader is not a symbolic link",
+    ),
     ("loader elsewhere", {"loader": "loader.2"}, FIRST_BOOT_LINE, "^/boot/loader links to loader.2"),
     ("loader with a slash", {"loader": "loader.1/"}, FIRST_BOOT_LINE, "^/boot/loader links to loader.1/"),
     ("loader dangles", {"loader": "loader.0"}, FIRST_BOOT_LINE, "has no entry that boots"),
     ("two entries", {"extra": {OTHER: entry_text()}}, FIRST_BOOT_LINE, "ostree-1.conf and ostree-2.conf both boot"),
-    ("no options", {"entry": "title x\nlinux /x\n"}, FIRST_BOOT_LINE, "^/boot/loader/entries/ostree-1.conf has no options line"),
+    (
+        "no options",
+        {"entry": "title x\nlinux /x\n"},
+        FIRST_BOOT_LINE,
+        "^/boot/loader/entries/ostree-1.conf has no options line",
+    ),
     ("two options lines", {"entry": entry_text() + "options x\n"}, FIRST_BOOT_LINE, "has 2 options lines"),
     ("CR LF", {"entry": entry_text().replace("\n", "\r\n")}, FIRST_BOOT_LINE, "CR LF"),
     ("no final newline", {"entry": entry_text()[:-1]}, FIRST_BOOT_LINE, "does not end in a newline"),

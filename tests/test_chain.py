@@ -33,7 +33,7 @@ def target(sample: Sample) -> Target:
 
 def note(kind: str) -> dict[str, str]:
     """What a run left in this boot."""
-    return {outcome.OUTCOME: json.dumps({"decision": kind, "reason": f"reason of {kind}"})}
+    return {outcome.OUTCOME: f"{kind}\nreason of {kind}\n"}
 
 
 BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
@@ -46,7 +46,12 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("no entry", {"loader": None, "cmdline": LATER_LINE}, "entry", "/boot/loader is missing"),
     ("empty command line", {"cmdline": ""}, "entry", "/proc/cmdline is empty"),
     ("not on the command line", {"cmdline": LATER_LINE}, "command line", "/proc/cmdline has no crashkernel="),
-    ("nothing reserved", {"crash_size": "0\n"}, "reserved", "the kernel reserved nothing; look for crashkernel in the kernel's log"),
+    (
+        "nothing reserved",
+        {"crash_size": "0\n"},
+        "reserved",
+        "the kernel reserved nothing; look for crashkernel in the kernel's log",
+    ),
     (
         "nothing reserved, and why",
         {"crash_size": "0\n", "cmdline": f"{LATER_LINE} crashkernel=64G-:1G"},
@@ -139,6 +144,14 @@ def test_a_report_stays_inside_a_captured_tree(make: Make) -> None:
     sample.link("run/issue.d", "/somewhere/else")
     report.give(target(sample))
     assert sample.has("somewhere/else/50_kdump-karg.issue")
+
+
+def test_a_name_that_is_no_utf8_does_not_stop_the_report(make: Make) -> None:
+    sample = make(ignition=NO_WISH, preset=None)
+    sample.link("sysroot/etc/systemd/system/\udcff.wants/kdump.service", "/x")
+    assert not report.give(target(sample)).armed
+    (sample.root / "boot/loader").unlink()
+    assert not report.give(target(sample)).armed
 
 
 def test_agetty_gives_backslashes_a_meaning() -> None:

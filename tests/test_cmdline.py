@@ -16,7 +16,7 @@ LINES = [
     ('"a=b c" d', ['"a=b c"', "d"]),
     ('a=b"c d"e f', ['a=b"c d"e', "f"]),
     ('a "never ends b', ["a", '"never ends b']),
-    ("a=\\\"b c", ['a=\\"b c']),
+    ('a=\\"b c', ['a=\\"b c']),
     ("$var ${x} 'a b'", ["$var", "${x}", "'a", "b'"]),
 ]
 

@@ -227,9 +227,7 @@ PLACED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("text", "where", "on", "expected"), [row[1:] for row in PLACED], ids=[row[0] for row in PLACED]
-)
+@pytest.mark.parametrize(("text", "where", "on", "expected"), [row[1:] for row in PLACED], ids=[row[0] for row in PLACED])
 def test_placement(text: str, where: Memory, on: arch.Arch, expected: Reservation | None) -> None:
     found = evaluate(f"crashkernel={text}", where, on)
     assert (found if not found.problem else None) == expected
@@ -237,13 +235,20 @@ def test_placement(text: str, where: Memory, on: arch.Arch, expected: Reservatio
 
 
 @pytest.mark.parametrize(
-    ("on", "start", "fits"),
-    [(X86, 16 * MIB, True), (X86, 16 * MIB + 1, False), (ARM, 30 * MIB, True), (ARM, 30 * MIB + 1, False)],
-    ids=["x86_64 aligned", "x86_64 one byte off", "aarch64 aligned", "aarch64 one byte off"],
+    ("on", "start", "spare", "fits"),
+    [
+        (X86, 16 * MIB, 0, True),
+        (X86, 17 * MIB, 15 * MIB, True),
+        (X86, 17 * MIB, 15 * MIB - 1, False),
+        (ARM, 30 * MIB, 0, True),
+        (ARM, 31 * MIB, MIB, True),
+        (ARM, 31 * MIB, MIB - 1, False),
+    ],
+    ids=["x86_64", "x86_64 moved up", "x86_64 no room", "aarch64", "aarch64 moved up", "aarch64 no room"],
 )
-def test_the_base_is_aligned(on: arch.Arch, start: int, fits: bool) -> None:
-    # One piece that takes 256 MiB only from the aligned base on, and memory elsewhere that makes the total large.
-    pieces = Memory(((start, (16 if on is X86 else 30) * MIB + 256 * MIB), (5 * GIB, 5 * GIB + 255 * MIB)))
+def test_the_base_is_aligned(on: arch.Arch, start: int, spare: int, fits: bool) -> None:
+    # One piece that takes 256 MiB from the aligned base on, and memory elsewhere that makes the total large.
+    pieces = Memory(((start, start + spare + 256 * MIB), (5 * GIB, 5 * GIB + 255 * MIB)))
     assert bool(evaluate("crashkernel=256M", pieces, on).total) is fits
 
 

@@ -42,7 +42,9 @@ def state(options: str = OPTIONS, *, stamp: bool = True, marker: bool = False, f
     return BootState(PATH, text, bls.options(text, PATH), stamp, marker, config_dir=True, free_bytes=free)
 
 
-def decide(intent: Intent, boot: BootState, *, at: Surroundings = HERE, on: Machine = MACHINE, by: Backend = Backend.NONE) -> Decision:
+def decide(
+    intent: Intent, boot: BootState, *, at: Surroundings = HERE, on: Machine = MACHINE, by: Backend = Backend.NONE
+) -> Decision:
     """The decision from all facts, as run.py puts them together."""
     return decision.decide(intent, at, on, decision.want(intent, on), boot, by)
 
@@ -62,7 +64,9 @@ def test_skip(at: Surroundings, reason: str) -> None:
     assert found is not None and found.kind is Kind.SKIP and reason in found.reason and found.wanted is None
 
 
-@pytest.mark.parametrize("line", ["", "rd.kdump_karg", "rd.kdump_karg=1", "rd.kdump_karg=0 rd.kdump_karg=1", "rd.kdump_karg.debug"])
+@pytest.mark.parametrize(
+    "line", ["", "rd.kdump_karg", "rd.kdump_karg=1", "rd.kdump_karg=0 rd.kdump_karg=1", "rd.kdump_karg.debug"]
+)
 def test_not_switched_off(line: str) -> None:
     assert decision.switched_off(here(line)) is None
 
@@ -158,7 +162,12 @@ REFUSED = [
     ("the kernel would prefer another", HIGH, state(OPTIONS + ' x="a crashkernel=1M"'), "would prefer"),
     ("another key ends in it", SIZE, state(OPTIONS + " crashkernel=1M nocrashkernel=2M"), "would prefer"),
     ("ignition.firstboot for good", SIZE, state(OPTIONS + " ignition.firstboot"), "every boot is a first boot"),
-    ("no variable to end the first boot by", SIZE, state(OPTIONS.replace("$ignition_firstboot ", "")), "lacks $ignition_firstboot"),
+    (
+        "no variable to end the first boot by",
+        SIZE,
+        state(OPTIONS.replace("$ignition_firstboot ", "")),
+        "lacks $ignition_firstboot",
+    ),
     ("full", SIZE, state(free=1000), "/boot is full: 1000 bytes are free"),
 ]
 

@@ -11,7 +11,7 @@ import pytest
 from orchestrator.errors import Failure
 from orchestrator.freeze import archive
 
-SUITE = archive.suite("bookworm")
+SUITE = archive.SUITES["bookworm"]
 # Answers `indextargets` as a machine with a security archive does; for the rest it notes its arguments and the source.
 APT = """#!/bin/sh
 if [ "$1" = indextargets ]; then
@@ -92,8 +92,3 @@ def test_no_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Failure, match="apt-get is not installed; freeze on a Debian machine"):
         archive.unpack(SUITE, str(tmp_path / "cache"), {})
-
-
-def test_unknown_suite() -> None:
-    with pytest.raises(Failure, match="the suite sarge is not known; known are bookworm, trixie, forky"):
-        archive.suite("sarge")

@@ -20,7 +20,12 @@ CASES: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [
     ("nothing", NOTHING, (), ""),
     ("nothing, no rendered config", {"ignition": None, "preset": None}, (), ""),
     ("preset", {"ignition": NO_WISH}, ("auto",), f"kdump.service enabled by /{PRESET.removeprefix('sysroot/')}"),
-    ("preset of kdump-tools", {**NOTHING, "preset": "enable kdump-tools.service\n"}, ("auto",), "kdump-tools.service enabled by /etc"),
+    (
+        "preset of kdump-tools",
+        {**NOTHING, "preset": "enable kdump-tools.service\n"},
+        ("auto",),
+        "kdump-tools.service enabled by /etc",
+    ),
     ("rendered config only", {"preset": None}, ("auto",), "kdump.service enabled by /run/ignition.json"),
     ("wants link", {**NOTHING, "extra": {f"{WANTS}/kdump.service": ""}}, ("auto",), "kdump.service enabled by /etc/systemd"),
     ("shipped preset", {"ignition": NO_WISH, "extra": {SHIPPED: "enable kdump.service\n"}}, (), ""),
@@ -29,7 +34,12 @@ CASES: list[tuple[str, dict[str, Any], tuple[str, ...], str]] = [
     ("own config over an enabled unit", {"conf": "crashkernel=1G\n"}, ("1G",), "/etc/kdump-karg.conf:1"),
     ("own config without a size", {"conf": "strict=yes\n"}, ("auto",), "kdump.service enabled by"),
     ("auto in our own config", {**NOTHING, "conf": "crashkernel=auto\n"}, ("auto",), "/etc/kdump-karg.conf:1"),
-    ("kernelArguments over all", {"ignition": KARGS, "conf": "crashkernel=2G\n"}, ("1G",), "kernelArguments in /run/ignition.json"),
+    (
+        "kernelArguments over all",
+        {"ignition": KARGS, "conf": "crashkernel=2G\n"},
+        ("1G",),
+        "kernelArguments in /run/ignition.json",
+    ),
 ]
 
 

@@ -83,9 +83,7 @@ HARDWARE: list[tuple[str, str, dict[str, Any], Hardware]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("arch", "extra", "expected"), [row[1:] for row in HARDWARE], ids=[row[0] for row in HARDWARE]
-)
+@pytest.mark.parametrize(("arch", "extra", "expected"), [row[1:] for row in HARDWARE], ids=[row[0] for row in HARDWARE])
 def test_hardware(make: Make, arch: str, extra: dict[str, str], expected: Hardware) -> None:
     assert machine.hardware(str(make(extra=extra).root), arch) == expected
 

@@ -10,8 +10,8 @@ import pytest
 from orchestrator import rendered
 from orchestrator.errors import Refusal
 from orchestrator.rendered import Rendered
-from tests.sample import IGNITION, NO_WISH
 from tests.conftest import Make
+from tests.sample import IGNITION, NO_WISH
 
 KDUMP = ("kdump.service",)
 
@@ -45,7 +45,11 @@ GOOD = [
     ("high and low", arguments("crashkernel=1G,high", "crashkernel=64M,low"), Rendered((), ("1G,high", "64M,low"))),
     ("no crashkernel", arguments("crashkernel", "nocrashkernel=1M", 1, None), Rendered()),
     ("escapes", '{"kernelArguments": {"shouldExist": ["crashk\\u0065rnel=1M\\n"]}}', Rendered((), ("1M\n",))),
-    ("the last of a key", '{"systemd": {}, "systemd": {"units": [{"name": "kdump.service", "enabled": true}]}}', Rendered(KDUMP)),
+    (
+        "the last of a key",
+        '{"systemd": {}, "systemd": {"units": [{"name": "kdump.service", "enabled": true}]}}',
+        Rendered(KDUMP),
+    ),
     ("numbers", '{"a": [1, -2.5e3, 1e999, NaN, Infinity], "b": true}', Rendered()),
 ]
 

@@ -44,6 +44,18 @@ def test_the_root_of_the_system_is_the_empty_string() -> None:
     assert tree.resolve("", "proc/cmdline") == "/proc/cmdline"
 
 
+@pytest.mark.parametrize(("count", "refused"), [(40, False), (41, True)])
+def test_as_many_links_as_the_kernel_follows(tmp_path: Path, count: int, refused: bool) -> None:
+    for number in range(count):
+        Sample(tmp_path).link(f"l{number}", f"l{number + 1}")
+    Sample(tmp_path).write(f"l{count}", "x")
+    if refused:
+        with pytest.raises(Refusal, match="too many levels"):
+            tree.read_text(str(tmp_path), "l0")
+        return
+    assert tree.read_text(str(tmp_path), "l0") == "x"
+
+
 @pytest.mark.parametrize("links", [(("a", "a"),), (("a", "/b"), ("b", "/a"))], ids=["itself", "two"])
 def test_loops_are_refused(tmp_path: Path, links: tuple[tuple[str, str], ...]) -> None:
     for link, target in links:

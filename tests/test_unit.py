@@ -24,12 +24,24 @@ PRESETS = [
     ("first file", {f"{ADMIN}/b.preset": "enable kdump.service\n", f"{ADMIN}/a.preset": "disable kdump.service\n"}, None),
     ("first file, other way", {f"{ADMIN}/a.preset": "enable kdump.service\n", f"{ADMIN}/b.preset": "disable *\n"}, "a"),
     ("vendor's is not a wish", {f"{VENDOR}/90-default.preset": "enable kdump.service\n"}, None),
-    ("vendor's enables all before", {f"{VENDOR}/10-all.preset": "enable *\n", f"{ADMIN}/20.preset": "enable kdump.service\n"}, None),
-    ("vendor disables before", {f"{VENDOR}/10.preset": "disable kdump*\n", f"{ADMIN}/20.preset": "enable kdump.service\n"}, None),
+    (
+        "vendor's enables all before",
+        {f"{VENDOR}/10-all.preset": "enable *\n", f"{ADMIN}/20.preset": "enable kdump.service\n"},
+        None,
+    ),
+    (
+        "vendor disables before",
+        {f"{VENDOR}/10.preset": "disable kdump*\n", f"{ADMIN}/20.preset": "enable kdump.service\n"},
+        None,
+    ),
     ("vendor disables after", {f"{VENDOR}/99.preset": "disable *\n", f"{ADMIN}/20.preset": "enable kdump.service\n"}, "20"),
     (
         "admin's hides vendor's of that name",
-        {f"{VENDOR}/10.preset": "disable *\n", f"{ADMIN}/10.preset": "# nothing\n", f"{ADMIN}/20.preset": "enable kdump.service\n"},
+        {
+            f"{VENDOR}/10.preset": "disable *\n",
+            f"{ADMIN}/10.preset": "# nothing\n",
+            f"{ADMIN}/20.preset": "enable kdump.service\n",
+        },
         "20",
     ),
     ("glob", {f"{ADMIN}/a.preset": "enable kdump*\n"}, "a"),
@@ -41,7 +53,11 @@ PRESETS = [
     ("words that mean nothing", {f"{ADMIN}/a.preset": "enable\nEnable kdump.service\nkdump.service\n"}, None),
     ("another suffix", {f"{ADMIN}/a.conf": "enable kdump.service\n"}, None),
     ("hidden", {f"{ADMIN}/.a.preset": "enable kdump.service\n"}, None),
-    ("shipped below /etc", {f"{ADMIN}/a.preset": "enable kdump.service\n", f"usr/{ADMIN}/a.preset": "enable kdump.service\n"}, None),
+    (
+        "shipped below /etc",
+        {f"{ADMIN}/a.preset": "enable kdump.service\n", f"usr/{ADMIN}/a.preset": "enable kdump.service\n"},
+        None,
+    ),
     ("shipped, then changed", {f"{ADMIN}/a.preset": "enable kdump.service\n", f"usr/{ADMIN}/a.preset": "# x\n"}, "a"),
 ]
 

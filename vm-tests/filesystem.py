@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 from partitions import MIB
@@ -19,7 +20,10 @@ def make(kind: str, label: str, size: int, image: Path, tree: Path | None = None
         content: list[Word] = ["-d", tree] if tree else []
         run(["mkfs.ext4", "-q", "-F", "-L", label, *content, image])
     elif kind == "xfs":
-        run(["mkfs.xfs", "-q", "-f", "-L", label, "-p", "/dev/stdin", image], stdin=_prototype(tree))
+        with tempfile.NamedTemporaryFile(prefix="prototype-") as prototype:
+            prototype.write(_prototype(tree))
+            prototype.flush()
+            run(["mkfs.xfs", "-q", "-f", "-L", label, "-p", prototype.name, image])
     elif kind == "vfat":
         run(["mkfs.vfat", "-n", label, image])
     else:

@@ -43,36 +43,45 @@ class Growth:
 def measure(frozen: str, packages: str, checkout: str) -> tuple[Growth, ...]:
     """The growth of a plain image, and of one that has a Python already; `packages` holds that Python's .deb files."""
     with tempfile.TemporaryDirectory() as scratch:
-        product = os.path.join(scratch, "product")
-        stage(frozen, checkout, product)
         python = os.path.join(scratch, "python")
         unpack_python(packages, python)
         found = []
         for name, included in (("an initramfs with systemd", ()), ("the same with python3-minimal", (python,))):
             base = build(scratch, included)
+            product = stage(frozen, checkout, scratch)
             found.append(Growth(name, base, build(scratch, (*included, product)) - base))
             check_starts(scratch)
     return tuple(found)
 
 
 def check_starts(scratch: str) -> None:
-    """Run the program in the image just built, stripped by dracut and with the image's own C library."""
-    root = os.path.join(scratch, "unpacked")
-    os.makedirs(root)
-    unpack = 'zstd --decompress --stdout "$0" | cpio --extract --quiet --make-directories'
-    subprocess.run(["sh", "-c", unpack, os.path.join(scratch, IMAGE)], cwd=root, check=True)
+    """Run the program in the image just built, as dracut left it and with the image's own C library."""
+    root = unpack(scratch)
     subprocess.run([CHROOT, root, "/usr/bin/kdump-karg", "--version"], env={}, check=True, stdout=subprocess.DEVNULL)
-    shutil.rmtree(root)
 
 
-def stage(frozen: str, checkout: str, product: str) -> None:
-    """What the dracut module installs: the program and its units."""
-    os.makedirs(product)
-    install.install(frozen, product)
+def unpack(scratch: str) -> str:
+    """A directory with the files of the image just built."""
+    root = os.path.join(scratch, "unpacked")
+    shutil.rmtree(root, ignore_errors=True)
+    os.makedirs(root)
+    command = 'zstd --decompress --stdout "$0" | cpio --extract --quiet --make-directories'
+    subprocess.run(["sh", "-c", command, os.path.join(scratch, IMAGE)], cwd=root, check=True)
+    return root
+
+
+def stage(frozen: str, checkout: str, scratch: str) -> str:
+    """What the dracut module adds to the image just built: the program, the libraries that are not there, the units."""
+    product = os.path.join(scratch, "product")
+    shutil.rmtree(product, ignore_errors=True)
+    root = unpack(scratch)
+    for path in install.install(frozen, root).paths:
+        os.renames(os.path.join(root, path), os.path.join(product, path))
     units = os.path.join(product, "usr/lib/systemd/system")
     os.makedirs(units)
     for path in glob.glob(os.path.join(checkout, UNITS)):
         shutil.copy(path, units)
+    return product
 
 
 def unpack_python(packages: str, target: str) -> None:

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dracut/99kdump-karg: what it installs is there, and its units agree with the program."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from orchestrator import bootstate, intent, outcome
+from tests.conftest import Make
+from tests.sample import CONF, NO_WISH, PRESET
+
+MODULE = Path(__file__).parent.parent / "dracut/99kdump-karg"
+SETUP = MODULE / "module-setup.sh"
+UNITS = sorted(MODULE.glob("*.service"))
+ORDERING = ("After=", "Before=", "Conflicts=", "Requires=", "Wants=", "BindsTo=", "PartOf=", "RequiresMountsFor=", "OnFailure=")
+UNIT_DIR = "sysroot/etc/systemd/system"
+unit_files = pytest.mark.parametrize("unit", UNITS, ids=lambda unit: str(unit.name))
+
+
+def values(unit: str, key: str) -> list[str]:
+    """The values of a key in a unit file."""
+    lines = (MODULE / unit).read_text().splitlines()
+    return [line.partition("=")[2] for line in lines if line.startswith(f"{key}=")]
+
+
+def test_the_units_are_there() -> None:
+    assert {"kdump-karg.service", "kdump-karg-reboot.service"} <= {unit.name for unit in UNITS}
+
+
+def test_bash_can_read_the_module() -> None:
+    subprocess.run(["bash", "-n", str(SETUP)], check=True)
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_shellcheck_has_nothing_to_say() -> None:
+    # Variables that dracut sets and reads; the functions are called by dracut.
+    subprocess.run(["shellcheck", "--shell=bash", "--exclude=SC2154,SC2317", str(SETUP)], check=True)
+
+
+def test_every_file_that_the_module_names_exists() -> None:
+    named = re.findall(r"\$\{?moddir\}?/([^\"'\s]+)", SETUP.read_text())
+    assert named
+    for name in named:
+        assert (MODULE / name).is_file(), name
+
+
+def test_every_initramfs_unit_is_installed_and_pulled_in() -> None:
+    text = SETUP.read_text()
+    for unit in UNITS:
+        if "ConditionPathExists=/etc/initrd-release" in unit.read_text().splitlines():
+            assert f"$moddir/{unit.name}" in text
+            assert re.search(rf"add-(wants|requires) \S+\.target {re.escape(unit.name)} \|\| exit 1", text)
+
+
+CHECKS = [
+    ("plain", {}, 0),
+    ("kdump-utils", {"IN_KDUMP": "1"}, 1),
+    ("SUSE", {"add_dracutmodules": "base kdump network"}, 1),
+    ("forced", {"force_add_dracutmodules": "kdump"}, 1),
+    ("kdumpbase", {"dracutmodules": "base kdumpbase"}, 1),
+    ("our own name is no such module", {"add_dracutmodules": "kdump-karg ignition"}, 0),
+]
+
+
+@pytest.mark.parametrize(("environment", "status"), [row[1:] for row in CHECKS], ids=[row[0] for row in CHECKS])
+def test_it_keeps_out_of_the_capture_kernels_initramfs(environment: dict[str, str], status: int) -> None:
+    script = f"require_binaries() {{ :; }}; . {SETUP}; check"
+    assert subprocess.run(["bash", "-c", script], env={"PATH": os.environ["PATH"], **environment}).returncode == status
+
+
+def uncommented(text: str) -> list[str]:
+    """The ordering lines that have no comment above them in the same paragraph."""
+    found, commented = [], False
+    for line in text.splitlines():
+        commented = line.startswith("#") or (commented and bool(line) and not line.startswith("["))
+        if line.startswith(ORDERING) and not commented:
+            found.append(line)
+    return found
+
+
+@unit_files
+def test_every_ordering_has_its_reason(unit: Path) -> None:
+    assert uncommented(unit.read_text()) == []
+
+
+def test_an_ordering_without_a_reason_is_noticed() -> None:
+    text = "# SPDX\n[Unit]\nAfter=a\n\n# why\nAfter=b\nBefore=c\n\nConflicts=d\n"
+    assert uncommented(text) == ["After=a", "Conflicts=d"]
+
+
+@unit_files
+def test_none_runs_in_the_capture_kernel_or_without_need(unit: Path) -> None:
+    text = unit.read_text()
+    assert text.startswith("# SPDX-License-Identifier: Apache-2.0\n")
+    waits = f"ConditionPathExists=/{outcome.REBOOT_REQUIRED}" in text
+    assert "ConditionPathExists=!/proc/vmcore" in text or waits
+    assert "ConditionPathExists=|" in text or waits
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@unit_files
+def test_systemd_understands_every_line(unit: Path) -> None:
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True, check=False)
+    complaints = [line for line in done.stderr.splitlines() if unit.name in line]
+    # The program is not installed here.
+    assert [line for line in complaints if "is not executable" not in line and "Failed to create" not in line] == []
+
+
+def triggers() -> list[str]:
+    """The patterns of kdump-karg.service of which one must fit."""
+    lines = values("kdump-karg.service", "ConditionPathExists") + values("kdump-karg.service", "ConditionPathExistsGlob")
+    return [line[1:] for line in lines if line.startswith("|")]
+
+
+def triggered(root: Path) -> bool:
+    """Would systemd start the unit on this tree?"""
+    return any(glob.glob(f"{root}{pattern}") for pattern in triggers())
+
+
+SOURCES = [
+    ("admin's file", CONF, "crashkernel=1G\n"),
+    ("drop-in", "sysroot/etc/kdump-karg.conf.d/10-x.conf", "crashkernel=1G\n"),
+    ("vendor's drop-in", "sysroot/usr/lib/kdump-karg.conf.d/10-x.conf", "crashkernel=1G\n"),
+    ("preset, as Ignition writes it", PRESET, "enable kdump.service\n"),
+    ("another preset", "sysroot/etc/systemd/system-preset/00-a.preset", "enable kdump*\n"),
+    ("wants", f"{UNIT_DIR}/multi-user.target.wants/kdump.service", ""),
+    ("wants of kdump-tools", f"{UNIT_DIR}/multi-user.target.wants/kdump-tools.service", ""),
+    ("wants of a service", f"{UNIT_DIR}/sshd.service.wants/kdump.service", ""),
+    ("requires", f"{UNIT_DIR}/local-fs.target.requires/kdump.service", ""),
+    ("requires of kdump-tools", f"{UNIT_DIR}/basic.target.requires/kdump-tools.service", ""),
+]
+
+
+@pytest.mark.parametrize(("path", "text"), [row[1:] for row in SOURCES], ids=[row[0] for row in SOURCES])
+def test_whatever_can_ask_starts_the_unit(make: Make, path: str, text: str) -> None:
+    sample = make(ignition=NO_WISH, preset=None, extra={path: text})
+    assert intent.read(str(sample.root)).wanted
+    assert triggered(sample.root)
+
+
+QUIET = [
+    ("nothing", "sysroot/etc/hostname", ""),
+    ("hidden drop-in", "sysroot/etc/kdump-karg.conf.d/.x.conf", "crashkernel=1G\n"),
+    ("hidden preset", "sysroot/etc/systemd/system-preset/.x.preset", "enable kdump.service\n"),
+    ("vendor's preset", "sysroot/usr/lib/systemd/system-preset/99.preset", "enable *\n"),
+]
+
+
+@pytest.mark.parametrize(("path", "text"), [row[1:] for row in QUIET], ids=[row[0] for row in QUIET])
+def test_what_cannot_ask_starts_nothing(make: Make, path: str, text: str) -> None:
+    sample = make(ignition=NO_WISH, preset=None, extra={path: text})
+    assert not intent.read(str(sample.root)).wanted
+    assert not triggered(sample.root)
+
+
+@pytest.mark.parametrize("mark", [bootstate.STAMP, bootstate.MARKER], ids=["stamp", "marker"])
+def test_what_an_interrupted_first_boot_leaves_starts_the_unit_that_finishes_it(mark: str) -> None:
+    assert f"|/boot/{mark}" in values("kdump-karg-finish.service", "ConditionPathExists")
+
+
+def test_the_units_wait_for_the_files_that_the_program_writes() -> None:
+    assert f"/{outcome.REBOOT_REQUIRED}" in values("kdump-karg-reboot.service", "ConditionPathExists")
+    due = values("kdump-karg-report.service", "ConditionPathExists")
+    assert {f"|/{outcome.REPORT_NOW}", f"|/{outcome.REPORT_LATER}"} <= set(due)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""run.py: what is read, in which order, and when an earlier boot's work is taken up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from orchestrator import machine, run
+from orchestrator.bootstate import MARKER
+from orchestrator.decision import Kind
+from orchestrator.errors import Failure, Refusal
+from orchestrator.run import Target
+from tests.conftest import Make
+from tests.isolated import fail_at, in_child
+from tests.powercut import FINAL, INTERIM
+from tests.sample import ENTRY, LATER_LINE, NO_WISH, Sample, entry_text
+
+
+def target(sample: Sample) -> Target:
+    """The sample as a captured tree."""
+    return Target(str(sample.root), live=False)
+
+
+UNREAD: list[tuple[str, dict[str, Any]]] = [
+    ("nothing asked", {"ignition": NO_WISH, "preset": None, "iomem": None, "loader": None}),
+    ("switched off", {"cmdline": "rd.kdump_karg=0", "conf": "x", "ignition": "x", "iomem": None, "loader": None}),
+    ("live image", {"extra": {"etc/coreos-live-initramfs": ""}, "ignition": "x", "loader": None}),
+    ("capture kernel", {"extra": {"proc/vmcore": ""}, "ignition": "x", "loader": None}),
+]
+
+
+@pytest.mark.parametrize("overrides", [row[1] for row in UNREAD], ids=[row[0] for row in UNREAD])
+def test_what_is_not_needed_is_not_read(make: Make, overrides: dict[str, Any]) -> None:
+    made = run.plan(target(make(**overrides)))
+    assert (made.decision.kind, made.steps, made.reboot) == (Kind.SKIP, (), False)
+
+
+def test_what_runs_already_needs_no_boot_file_system(make: Make) -> None:
+    assert run.plan(target(make(cmdline=LATER_LINE + " crashkernel=1G", stamp=False, loader=None))).decision.kind is Kind.ACTIVE
+
+
+LEFT: list[tuple[str, dict[str, Any], bool]] = [
+    ("first boot", {}, False),
+    ("stamp in a later boot", {"cmdline": LATER_LINE}, True),
+    ("marker in a later boot", {"cmdline": LATER_LINE, "stamp": False, "extra": {f"boot/{MARKER}": ""}}, True),
+    ("neither", {"cmdline": LATER_LINE, "stamp": False}, False),
+    ("switched off", {"cmdline": f"{LATER_LINE} rd.kdump_karg=0"}, False),
+    ("capture kernel", {"cmdline": LATER_LINE, "extra": {"proc/vmcore": ""}}, False),
+]
+
+
+@pytest.mark.parametrize(("overrides", "expected"), [row[1:] for row in LEFT], ids=[row[0] for row in LEFT])
+def test_left_over(make: Make, overrides: dict[str, Any], expected: bool) -> None:
+    found = target(make(**overrides))
+    assert run.left_over(found, machine.surroundings(found.root)) is expected
+
+
+def test_what_is_left_over_is_finished_where_the_karg_runs(make: Make) -> None:
+    sample = make(options=INTERIM, cmdline=f"{LATER_LINE} crashkernel=256M")
+    made = run.apply(target(sample))
+    assert (made.decision.kind, made.reboot, sample.text()) == (Kind.ACTIVE, False, entry_text(FINAL))
+
+
+def test_a_plan_turns_a_refusal_into_a_decision_and_apply_raises_it(make: Make) -> None:
+    sample = make(iomem=None)
+    assert run.plan(target(sample)).decision.kind is Kind.REFUSE
+    with pytest.raises(Refusal, match="iomem"):
+        run.apply(target(sample))
+
+
+def test_a_write_that_does_not_read_back_is_a_failure(make: Make) -> None:
+    """Somebody else writes the entry between our last write and our look at it."""
+    sample = make()
+
+    def meddle() -> None:
+        sample.write(ENTRY, entry_text())
+
+    def action() -> None:
+        fail_at(0, lambda event, arguments: event == "os.remove" and str(arguments[0]).endswith(MARKER), meddle)
+        with pytest.raises(Failure, match="was written but reads back as CHANGE .*; check /boot$"):
+            run.apply(target(sample))
+
+    assert in_child(action) == 0
+
+
+@pytest.mark.parametrize(("conf", "expected"), [("strict=yes\n", True), ("strict=yes\ncrashkernel=08M\n", True), (None, False)])
+def test_strict(make: Make, conf: str | None, expected: bool) -> None:
+    assert run.is_strict(target(make(conf=conf))) is expected
+
+
+@pytest.mark.parametrize(("extra", "expected"), [({"etc/initrd-release": ""}, True), ({}, False)])
+def test_in_initramfs(make: Make, extra: dict[str, str], expected: bool) -> None:
+    assert run.in_initramfs(target(make(extra=extra))) is expected
