@@ -154,13 +154,24 @@ def loaded_link(root: str) -> Link:
 
 
 def last_vmcore(root: str) -> str | None:
-    """The newest dump below /var/crash; names of both kdump-utils (vmcore, vmcore.flat) and kdump-tools (dump.<time>)."""
-    found = []
-    for directory in tree.names(root, CRASH_DIR):
-        for name in tree.names(root, f"{CRASH_DIR}/{directory}"):
-            if f"{name}.".startswith(DUMP_PREFIXES) and "incomplete" not in name:
-                found.append(f"/{CRASH_DIR}/{directory}/{name}")
-    return max(found, default=None)
+    """The newest dump below /var/crash, None where there is none or we may not look.
+
+    kdump-utils names it vmcore or vmcore.flat, kdump-tools dump.<time>.
+    """
+    try:
+        return max(_dumps(root), default=None)
+    except Refusal:
+        return None
+
+
+def _dumps(root: str) -> list[str]:
+    """Every complete dump."""
+    return [
+        f"/{CRASH_DIR}/{directory}/{name}"
+        for directory in tree.names(root, CRASH_DIR)
+        for name in tree.names(root, f"{CRASH_DIR}/{directory}")
+        if f"{name}.".startswith(DUMP_PREFIXES) and "incomplete" not in name
+    ]
 
 
 def exit_status(chain: Chain) -> int:

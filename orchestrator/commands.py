@@ -11,8 +11,12 @@ from orchestrator.errors import KdumpKargError, Refusal
 
 TYPE_CHECKING = False  # importing it from typing would cost more than the work of most runs
 if TYPE_CHECKING:
-    from orchestrator.decision import Decision
+    from collections.abc import Callable
+
+    from orchestrator.plan import Plan
     from orchestrator.run import Target
+
+FAILED = "FAILED"  # beside the decisions: the run broke off
 
 
 def plan(target: Target, json: bool) -> int:
@@ -53,38 +57,38 @@ def apply(target: Target) -> int:
     try:
         made = run.apply(target)
     except KdumpKargError as error:
-        kind = Kind.REFUSE.value if isinstance(error, Refusal) else "FAILED"
+        kind = Kind.REFUSE.value if isinstance(error, Refusal) else FAILED
         return _stopped(target, kind, str(error), error.exit_status)
     if made.decision.kind is Kind.REFUSE:
         return _stopped(target, Kind.REFUSE.value, made.decision.reason, Refusal.exit_status)
     log.say(log.INFO, f"{made.decision.kind.value}: {made.decision.reason}")
-    if made.decision.kind is not Kind.SKIP:
-        _leave_word(target, made.decision, made.reboot)
+    if made.steps or made.decision.kind is not Kind.SKIP:
+        _leave_word(target, made)
     return 0
 
 
-def _leave_word(target: Target, decision: Decision, reboot: bool) -> None:
-    """Note the outcome and ask for the reboot; in a captured tree only the latter, in a real root neither."""
+def _leave_word(target: Target, made: Plan) -> None:
+    """Note the outcome for the report and ask for the reboot, last; in a captured tree only the latter.
+
+    In a real root a report is due where something was written: what an interrupted first boot had left, say.
+    """
     from orchestrator import outcome
 
-    if target.live and not run.in_initramfs(target):
-        return
-    if target.live:
-        outcome.record(target.root, outcome.Outcome(decision.kind.value, decision.reason))
-    if reboot and target.live:
-        _save_journal(target)
-    if reboot:
+    initramfs = target.live and run.in_initramfs(target)
+    if initramfs or (target.live and made.steps):
+        _attempt(lambda: outcome.record(target.root, made.decision), "no report will be given")
+    if initramfs and made.reboot:
+        _attempt(lambda: outcome.save_journal(target.root), "the first boot's journal is lost with the reboot")
+    if made.reboot and (initramfs or not target.live):
         outcome.request_reboot(target.root)
 
 
-def _save_journal(target: Target) -> None:
-    """Keep the log of Ignition's only run. A reboot without it is better than no kdump."""
-    from orchestrator import outcome
-
+def _attempt(work: Callable[[], None], loss: str) -> None:
+    """Do what kdump can do without: it must not stand in the way of the reboot."""
     try:
-        outcome.save_journal(target.root)
+        work()
     except (KdumpKargError, OSError) as error:
-        log.say(log.WARNING, f"the first boot's journal is lost with the reboot: {error}")
+        log.say(log.WARNING, f"{loss}: {error}")
 
 
 def _stopped(target: Target, kind: str, reason: str, exit_status: int) -> int:
@@ -94,7 +98,7 @@ def _stopped(target: Target, kind: str, reason: str, exit_status: int) -> int:
         return exit_status
     from orchestrator import outcome, process
 
-    outcome.record(target.root, outcome.Outcome(kind, reason))
+    _attempt(lambda: outcome.note(target.root, outcome.Outcome(kind, reason)), "no report will be given")
     if run.is_strict(target):
         log.say(log.ERROR, "strict=yes: stopping this boot in emergency.target")
         process.run("systemctl", "--no-block", "isolate", "emergency.target")

@@ -155,7 +155,7 @@ def obstacle(here: Surroundings, machine: Machine, wanted: Wanted, boot: BootSta
     options = bls.set_crashkernel(boot.options.text, wanted.crashkernel)
     if cmdline.in_force(cmdline.crashkernel_values(options)) != wanted.crashkernel:
         return f"{entry} holds another crashkernel= that the kernel would prefer to {wanted.crashkernel}; remove it"
-    length = len(here.cmdline.encode()) + len(options.encode("utf-8", "replace")) - len(boot.options.text.encode("utf-8", "replace"))
+    length = _size(here.cmdline) + _size(options) - _size(boot.options.text)
     limit = machine.arch.command_line_size - 1
     if length > limit:
         return f"{entry}: with crashkernel={wanted.crashkernel} the command line has {length} bytes, the kernel takes {limit}"
@@ -163,7 +163,12 @@ def obstacle(here: Surroundings, machine: Machine, wanted: Wanted, boot: BootSta
         return f"{entry} has ignition.firstboot itself, so every boot is a first boot; use {bls.FIRST_BOOT} in its place"
     if is_first_boot(here) and boot.stamp and not boot.unfinished and not bls.carries(boot.options.text, bls.FIRST_BOOT):
         return f"{entry} lacks {bls.FIRST_BOOT}, so the first boot cannot be ended with the same write; add it to its options"
-    needed = len(boot.text.encode("utf-8", "surrogateescape")) + len(wanted.crashkernel) + SPARE_BYTES
+    needed = _size(boot.text) + len(wanted.crashkernel) + SPARE_BYTES
     if boot.free_bytes is not None and boot.free_bytes < needed:
         return f"/boot is full: {boot.free_bytes} bytes are free and {needed} are needed; remove what is not needed there"
     return ""
+
+
+def _size(text: str) -> int:
+    """Bytes of a text that was decoded with surrogateescape."""
+    return len(text.encode("utf-8", "surrogateescape"))

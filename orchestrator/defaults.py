@@ -89,7 +89,7 @@ def debian(text: str) -> Default | None:
     The line reads GRUB_CMDLINE_LINUX_DEFAULT="$GRUB_CMDLINE_LINUX_DEFAULT crashkernel=512M-:192M".
     """
     for line in text.splitlines():
-        values = crashkernel_values(line.strip().rstrip('"')) if not line.startswith("#") else ()
+        values = crashkernel_values(line.strip().rstrip("\"'")) if not line.startswith("#") else ()
         if values:
             return Default(values[-1], f"the default of kdump-tools in /{DEBIAN_DEFAULT}")
     return None

@@ -36,9 +36,9 @@ class Machine:
 
 
 def surroundings(root: str) -> Surroundings:
-    """Read them; a missing /proc/cmdline reads as an empty one."""
+    """Read them; a missing /proc/cmdline reads as an empty one, and bytes that are no UTF-8 do no harm."""
     return Surroundings(
-        cmdline=(tree.read_text(root, CMDLINE) or "").rstrip("\n"),
+        cmdline=(tree.read_bytes(root, CMDLINE) or b"").decode("utf-8", "surrogateescape").rstrip("\n"),
         initramfs=tree.exists(root, "etc/initrd-release"),
         # Fedora CoreOS: the first inside its live initramfs, the second in the live system's real root.
         live_image=tree.exists(root, "etc/coreos-live-initramfs") or tree.exists(root, "run/ostree-live"),

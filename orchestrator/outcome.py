@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 
 from orchestrator import intent, process, tree
-from orchestrator.decision import Kind
+from orchestrator.decision import Decision, Kind
 
 RUN_DIR = "run/kdump-karg"
 REBOOT_REQUIRED = f"{RUN_DIR}/reboot-required"  # kdump-karg-reboot.service waits for it
@@ -27,9 +27,6 @@ class Outcome:
     reason: str
 
 
-FAILED = "FAILED"
-
-
 def read(root: str) -> Outcome | None:
     """What this boot's run came to; None where there was none."""
     kind, _, reason = (tree.read_text(root, OUTCOME) or "").partition("\n")
@@ -41,31 +38,33 @@ def request_reboot(root: str) -> None:
     _write(root, REBOOT_REQUIRED, "")
 
 
-def record(root: str, outcome: Outcome) -> None:
-    """Note the outcome for `status`, and that a report is due: after the reboot for a change, else in this boot."""
+def record(root: str, decision: Decision) -> None:
+    """Note a decision that was carried out; for a change the report is due after the reboot."""
+    note(root, Outcome(decision.kind.value, decision.reason), later=decision.kind is Kind.CHANGE)
+
+
+def note(root: str, outcome: Outcome, *, later: bool = False) -> None:
+    """Note an outcome for `status`, and that a report is due: in this boot or in a later one."""
     _write(root, OUTCOME, f"{outcome.kind}\n{' '.join(outcome.reason.split())}\n")
-    if outcome.kind == Kind.CHANGE.value:
+    if later:
         _write(intent.provisioned_root(root), REPORT_LATER, "")
     else:
         _write(root, REPORT_NOW, "")
 
 
-def save_journal(root: str) -> int:
-    """Copy the initramfs journal into the provisioned root, before a reboot loses it; the number of files copied.
+def save_journal(root: str) -> None:
+    """Copy the initramfs journal into the provisioned root, before a reboot loses it.
 
     The files keep the machine ID of the initramfs, so they get a directory of their own for `journalctl --directory`.
     """
     process.run("journalctl", "--sync")
     target = tree.resolve(intent.provisioned_root(root), JOURNAL_DIR)
-    copied = 0
     for machine_id in tree.names(root, RUNTIME_JOURNAL):
         for name in tree.names(root, f"{RUNTIME_JOURNAL}/{machine_id}"):
             content = tree.read_bytes(root, f"{RUNTIME_JOURNAL}/{machine_id}/{name}")
             if content is not None:
                 os.makedirs(target, mode=0o755, exist_ok=True)
                 _write_bytes(os.path.join(target, name), content, 0o640)
-                copied += 1
-    return copied
 
 
 def _write(root: str, path: str, text: str) -> None:

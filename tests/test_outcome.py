@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import outcome
+from orchestrator.decision import Decision, Kind
 from orchestrator.outcome import Outcome
 from tests.conftest import Make
 from tests.sample import Sample
@@ -16,18 +17,24 @@ from tests.sample import Sample
 LATER = f"sysroot/{outcome.REPORT_LATER}"
 
 
-@pytest.mark.parametrize("kind", ["ACTIVE", "PENDING", "REFUSE", "FAILED", "CHANGE"])
-def test_an_outcome_is_read_back_and_a_report_is_due_once(make: Make, kind: str) -> None:
+@pytest.mark.parametrize("kind", Kind)
+def test_an_outcome_is_read_back_and_a_report_is_due_once(make: Make, kind: Kind) -> None:
     sample = make()
-    outcome.record(str(sample.root), Outcome(kind, 'because\n  of "é"\n'))
-    assert outcome.read(str(sample.root)) == Outcome(kind, 'because of "é"')
-    assert sample.has(LATER) is (kind == "CHANGE")
-    assert sample.has(outcome.REPORT_NOW) is (kind != "CHANGE")
+    outcome.record(str(sample.root), Decision(kind, 'because\n  of "é"\n'))
+    assert outcome.read(str(sample.root)) == Outcome(kind.value, 'because of "é"')
+    assert sample.has(LATER) is (kind is Kind.CHANGE)
+    assert sample.has(outcome.REPORT_NOW) is (kind is not Kind.CHANGE)
+
+
+def test_a_failure_is_reported_in_this_boot(make: Make) -> None:
+    sample = make()
+    outcome.note(str(sample.root), Outcome("FAILED", "it broke"))
+    assert sample.has(outcome.REPORT_NOW) and not sample.has(LATER)
 
 
 def test_a_reason_may_name_a_file_whose_name_is_no_utf8(make: Make) -> None:
     sample = make()
-    outcome.record(str(sample.root), Outcome("REFUSE", "\udcff"))
+    outcome.note(str(sample.root), Outcome("REFUSE", "\udcff"))
     assert outcome.read(str(sample.root)) == Outcome("REFUSE", "\\udcff")
 
 

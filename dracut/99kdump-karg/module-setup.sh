@@ -26,6 +26,9 @@ install() {
     inst_simple /usr/lib/kdump-karg/kdump-karg.pyz
     inst_simple /usr/lib/kdump-karg/_json.so
 
+    # A program that cannot start, for want of a library, fails the image build as well. (Not tried on a foreign root.)
+    [[ $dracutsysrootdir ]] || /usr/bin/kdump-karg --version > /dev/null || exit 1
+
     inst_simple "$moddir/kdump-karg.service" "$systemdsystemunitdir/kdump-karg.service"
     inst_simple "$moddir/kdump-karg-reboot.service" "$systemdsystemunitdir/kdump-karg-reboot.service"
 
