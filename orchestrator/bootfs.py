@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from orchestrator import intent, process, tree
 from orchestrator.errors import Failure, Refusal
@@ -116,20 +117,44 @@ def _writable(directory: str, write: bool) -> Iterator[str]:
     if not write or not os.statvfs(directory).f_flag & os.ST_RDONLY:
         yield directory
         return
-    point = mount_point(directory)
-    process.run("mount", "-o", "remount,rw", point)
+    mount = mount_of(directory)
+    # Only what is read-only may be made so again: the same file system can be in use elsewhere, as the root's own is when
+    # /boot is a directory of it.
+    how = "remount,bind" if mount.superblock_writable else "remount"
+    process.run("mount", "-o", f"{how},rw", mount.point)
     try:
         yield directory
     finally:
-        process.run("mount", "-o", "remount,ro", point)
+        process.run("mount", "-o", f"{how},ro", mount.point)
 
 
-def mount_point(path: str) -> str:
-    """The mount that `path` lies on: the longest fitting mount point of /proc/self/mountinfo (proc(5))."""
+@dataclass(frozen=True)
+class Mount:
+    """A mount point, and whether its file system may be written to through other mounts."""
+
+    point: str
+    superblock_writable: bool
+
+
+def parse_mounts(text: str) -> tuple[Mount, ...]:
+    """The mounts of /proc/self/mountinfo, in order: the fifth field, and the file system's own options at the end (proc(5))."""
+    found = []
+    for line in text.splitlines():
+        fields = line.split(" ")
+        found.append(Mount(fields[4].replace("\\040", " "), "rw" in fields[-1].split(",")))
+    return tuple(found)
+
+
+def mount_of(path: str) -> Mount:
+    """The mount that `path` lies on: the last one of the longest mount point that leads to it."""
     real = os.path.realpath(path)
-    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
-        points = [line.split(" ")[4].replace("\\040", " ") for line in mounts]
-    fitting = [point for point in points if real == point or real.startswith(point.rstrip("/") + "/")]
-    if not fitting:
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        mounts = parse_mounts(file.read())
+    best = None
+    for mount in mounts:
+        leads_there = real == mount.point or real.startswith(mount.point.rstrip("/") + "/")
+        if leads_there and (best is None or len(mount.point) >= len(best.point)):
+            best = mount
+    if best is None:
         raise Failure(f"{path} lies on no mount in /proc/self/mountinfo; mount /proc")
-    return max(fitting, key=len)
+    return best

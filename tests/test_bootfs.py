@@ -77,9 +77,9 @@ def test_the_root_of_the_system_does_not_depend_on_the_working_directory(make: M
 
 
 def test_mount_point() -> None:
-    assert bootfs.mount_point("/proc/self/fd") == "/proc"
-    assert bootfs.mount_point("/proc") == "/proc"
-    assert bootfs.mount_point("/no/such/place") == "/"
+    assert bootfs.mount_of("/proc/self/fd").point == "/proc"
+    assert bootfs.mount_of("/proc").point == "/proc"
+    assert bootfs.mount_of("/no/such/place").point == "/"
 
 
 @root_only
@@ -87,8 +87,8 @@ def test_a_mount_point_with_a_blank_and_one_below_a_like_name(tmp_path: Path) ->
     def look() -> None:
         with mounted("tmpfs", tmp_path / "a b", "-t", "tmpfs"), mounted("tmpfs", tmp_path / "a", "-t", "tmpfs"):
             (tmp_path / "a b/x").mkdir()
-            assert bootfs.mount_point(str(tmp_path / "a b/x")) == str(tmp_path / "a b")
-            assert bootfs.mount_point(str(tmp_path / "ab")) != str(tmp_path / "a")
+            assert bootfs.mount_of(str(tmp_path / "a b/x")).point == str(tmp_path / "a b")
+            assert bootfs.mount_of(str(tmp_path / "ab")).point != str(tmp_path / "a")
 
     in_namespace(look)
 
@@ -102,6 +102,24 @@ def test_a_read_only_boot_is_writable_for_the_length_of_a_write(tmp_path: Path) 
             with bootfs.reach(str(tmp_path), live=True, initramfs=False, write=True) as reached:
                 Path(reached, "file").write_text("x")
             assert os.statvfs(boot).f_flag & os.ST_RDONLY
+
+    in_namespace(look)
+
+
+@root_only
+def test_a_read_only_view_of_the_root_file_system_leaves_the_rest_writable(tmp_path: Path) -> None:
+    """ostree-prepare-root gives the initramfs a read-only bind of the root, whose other mounts are being written to."""
+
+    def look() -> None:
+        with mounted("tmpfs", tmp_path / "physical", "-t", "tmpfs") as physical:
+            (physical / "boot").mkdir()
+            with mounted(str(physical), tmp_path / "view", "--bind") as view:
+                command("mount", "-o", "remount,bind,ro", str(view))
+                (tmp_path / "boot").symlink_to("view/boot")
+                with bootfs.reach(str(tmp_path), live=True, initramfs=False, write=True) as reached:
+                    Path(reached, "file").write_text("x")
+                assert os.statvfs(view).f_flag & os.ST_RDONLY
+                (physical / "still-writable").write_text("x")
 
     in_namespace(look)
 

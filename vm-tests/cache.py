@@ -11,6 +11,9 @@ from pathlib import Path
 
 KEY_LENGTH = 16
 
+#: Of each kind; a disk image takes 700 MB.
+KEEP = 8
+
 
 def digest(*parts: str | bytes) -> str:
     """A key for a sequence of texts, in this order."""
@@ -53,4 +56,13 @@ class Cache:
                 partial.unlink(missing_ok=True)
                 build(partial)
                 partial.replace(final)
+                self._prune(final)
+        os.utime(final)
         return final
+
+    def _prune(self, newest: Path) -> None:
+        """Delete what was used longest ago. A machine that runs from it keeps the open file."""
+        kind = newest.name.split("-")[0]
+        alike = self.directory.glob(f"{kind}-*{newest.suffix}")
+        for path in sorted(alike, key=lambda found: found.stat().st_mtime)[:-KEEP]:
+            path.unlink()

@@ -35,6 +35,9 @@ RESET_BURST = 3.0
 
 #: Written to the disk first: a crash test wants the crash, not the loss of what came before.
 CRASH = "sync; echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger"
+#: Kernel arguments that stop before switch-root in a shell; root's account is locked.
+BREAK_SHELL = "rd.break SYSTEMD_SULOGIN_FORCE=1"
+
 #: The answer must be out before the machine goes down.
 REBOOT = "setsid sh -c 'sleep 1; systemctl reboot' >/dev/null 2>&1 &"
 
@@ -99,6 +102,7 @@ class Machine:
         self._qmp = Qmp(ours[0], self._on_qmp)
         self._agent = Agent(ours[1], self._on_hello)
         self._launch(theirs)
+        self._running = True
         feeds = dict(zip(ours, (self._qmp.feed, self._agent.feed), strict=True))
         self._reader = Reader(self._serial, self._console.feed, feeds, self._changed)
         self._reader.start()
@@ -116,7 +120,10 @@ class Machine:
             end.close()
 
     def stop(self) -> None:
-        """Pull the plug, as a power cut does: the guest is not asked, the disk file is consistent."""
+        """Pull the plug, as a power cut does: the guest is not asked, the disk file is consistent. Twice does no harm."""
+        if not self._running:
+            return
+        self._running = False
         if self._process.poll() is None:
             try:
                 self._qmp.execute("quit")
@@ -237,6 +244,12 @@ class Machine:
     def type(self, text: str) -> None:
         """Type on the serial console; the guest's terminal wants \\r or \\n at the end of a line."""
         self._serial.write(text.encode())
+
+    def open_break_shell(self, timeout: float = BOOT_TIMEOUT) -> None:
+        """Get to the prompt of the initramfs, on a machine with the arguments BREAK_SHELL."""
+        self.wait_serial("Press Enter for (system )?maintenance", timeout)
+        self.type("\n")
+        self.wait_serial("# ", timeout)
 
     # What is known
 
