@@ -49,7 +49,7 @@ class Cache:
         """The file `name`; if it is not there, `build` writes it to the path it is given."""
         final = self.directory / name
         with (self.directory / f"{name}.lock").open("w") as lock:
-            # Two sessions may want the same image; the second waits for the first.
+            # Two runs may want the same image; the second waits for the first.
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not final.exists():
                 partial = final.with_name(f"{name}.partial")

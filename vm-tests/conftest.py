@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import guest
 import image as image_builder
+import machine as machine_module
 import product as product_tree
 from disk import Disk
 from machine import Machine
@@ -34,6 +35,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("kdump-karg machines")
     group.addoption("--image", type=Path, help="boot this disk image instead of building one")
     group.addoption("--keep", action="store_true", help="keep the disks of tests that passed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """An image from elsewhere lacks the agent."""
+    machine_module.FOREIGN_IMAGE = config.getoption("--image") is not None
 
 
 @pytest.hookimpl(wrapper=True)

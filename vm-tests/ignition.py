@@ -9,9 +9,13 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 #: The newest stable version that Debian's Ignition and today's Fedora CoreOS both take.
 SPEC_VERSION = "3.3.0"
+
+AGENT_FILES = Path(__file__).parent / "image/root/usr/lib"
+AGENT_PATH = "/etc/rig-agent"
 
 Json = dict[str, object]
 
@@ -51,6 +55,13 @@ class Config:
     def without_karg(self, argument: str) -> Config:
         """Ask for the absence of a kernel argument."""
         return replace(self, should_not_exist=(*self.should_not_exist, argument))
+
+    def with_agent(self) -> Config:
+        """Bring the agent along, for an image that was not built here. It replaces one that is there."""
+        unit = (AGENT_FILES / "systemd/system/rig-agent.service").read_text()
+        script = (AGENT_FILES / "rig/agent").read_text()
+        unit = unit.replace("ExecStart=/usr/lib/rig/agent", f"ExecStart=/bin/bash {AGENT_PATH}")
+        return self.file(AGENT_PATH, script).unit("rig-agent.service", unit, enabled=True)
 
     def to_json(self) -> str:
         """The config as Ignition reads it; what was not asked for is left out."""

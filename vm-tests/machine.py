@@ -19,6 +19,7 @@ from agent import Agent, Hello, Result
 from console import Console
 from disk import Disk
 from ignition import Config
+from paperwork import unused, written
 from qmp import Qmp, QmpEvent
 from timeline import Event, Timeline
 from wires import Reader, SerialPipe
@@ -28,6 +29,8 @@ PATIENCE = float(os.environ.get("KDUMP_KARG_PATIENCE", "1"))
 BOOT_TIMEOUT = 300.0
 COMMAND_TIMEOUT = 60.0
 STOP_TIMEOUT = 20.0
+ENTER_TIMEOUT = 5.0
+ENTER_TRIES = 20
 
 #: Seconds. The guest's kernel tries several ways to reset and the firmware adds one: QEMU reports
 #: each of them, while the next boot needs longer than this to get to a reset of its own.
@@ -36,10 +39,13 @@ RESET_BURST = 3.0
 #: Written to the disk first: a crash test wants the crash, not the loss of what came before.
 CRASH = "sync; echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger"
 #: Kernel arguments that stop before switch-root in a shell; root's account is locked.
-BREAK_SHELL = "rd.break SYSTEMD_SULOGIN_FORCE=1"
+BREAK_SHELL = "rd.break=pre-pivot SYSTEMD_SULOGIN_FORCE=1"
 
 #: The answer must be out before the machine goes down.
 REBOOT = "setsid sh -c 'sleep 1; systemctl reboot' >/dev/null 2>&1 &"
+
+#: The image comes from elsewhere and has no agent: Ignition brings it. Set by pytest's --image.
+FOREIGN_IMAGE = False
 
 T = TypeVar("T")
 
@@ -62,15 +68,18 @@ class Machine:
         extra_disks: Sequence[Path] = (),
         write_log: Path | None = None,
         extra_args: Sequence[str] = (),
+        bring_agent: bool | None = None,
     ) -> None:
         self.log_dir = log_dir
-        self.serial_log = _unused(log_dir, "serial", ".log")
+        if FOREIGN_IMAGE if bring_agent is None else bring_agent:
+            ignition = (ignition or Config()).with_agent()
+        self.serial_log = unused(log_dir, "serial", ".log")
         self._hardware = qemu.Hardware(
             disk=disk if isinstance(disk, Disk) else Disk(disk),
             memory_mib=memory_mib,
             cpus=cpus,
             extra_disks=tuple(Disk(path) for path in extra_disks),
-            ignition=_written(ignition, log_dir),
+            ignition=written(ignition, log_dir),
             write_log=write_log,
             extra_args=tuple(extra_args),
         )
@@ -167,9 +176,12 @@ class Machine:
                 self._changed.wait(min(left, 1.0))
 
     def _error(self, text: str) -> MachineError:
-        return MachineError(
-            f"{text}\n--- timeline\n{self._timeline}\n--- end of {self.serial_log}\n{self._console.tail()}"
-        )
+        parts = {
+            "timeline": str(self._timeline),
+            f"end of {self.serial_log}": self._console.tail(),
+            "QEMU's messages": (self.log_dir / "qemu.log").read_text()[-1000:],
+        }
+        return MachineError("\n".join([text, *(f"--- {name}\n{said}" for name, said in parts.items() if said)]))
 
     def wait_boot(self, timeout: float = BOOT_TIMEOUT) -> str:
         """Wait for the next boot that reaches the real root; returns its boot_id."""
@@ -248,8 +260,15 @@ class Machine:
     def open_break_shell(self, timeout: float = BOOT_TIMEOUT) -> None:
         """Get to the prompt of the initramfs, on a machine with the arguments BREAK_SHELL."""
         self.wait_serial("Press Enter for (system )?maintenance", timeout)
-        self.type("\n")
-        self.wait_serial("# ", timeout)
+        # sulogin drops what was typed before it had set up the terminal.
+        for _ in range(ENTER_TRIES):
+            self.type("\n")
+            try:
+                self.wait_serial("# $", ENTER_TIMEOUT)
+            except MachineError:
+                continue
+            return
+        raise self._error("no shell")
 
     # What is known
 
@@ -276,20 +295,3 @@ class Machine:
     def kernel_command_lines(self) -> tuple[str, ...]:
         """The command line of every kernel that started, the capture kernel's included."""
         return self._console.kernel_command_lines()
-
-
-def _unused(directory: Path, stem: str, suffix: str) -> Path:
-    """A file name for this run: a disk may be booted several times by one test."""
-    directory.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while (directory / f"{stem}{number}{suffix}").exists():
-        number += 1
-    return directory / f"{stem}{number}{suffix}"
-
-
-def _written(config: Config | None, directory: Path) -> Path | None:
-    if config is None:
-        return None
-    path = _unused(directory, "config", ".ign")
-    path.write_text(config.to_json())
-    return path

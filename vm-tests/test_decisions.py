@@ -13,7 +13,7 @@ from conftest import Boot, NewDisk
 from disk import Disk
 from guest import AUTO, KDUMP_UNIT, MIB
 from ignition import Config
-from machine import Machine
+from machine import BREAK_SHELL, Machine
 from traits import Traits
 
 CONF = "/etc/kdump-karg.conf"
@@ -96,17 +96,14 @@ def assert_refused(machine: Machine, disk: Disk, pristine_entry: str, reason: st
     assert guest.entry_on(disk) == pristine_entry
 
 
-#: A stamp that stops this boot, and only this one, at a shell; root has no password, so the shell must be let in.
-BREAK = b'set ignition_network_kcmdline="rd.break=pre-pivot SYSTEMD_SULOGIN_FORCE=1"\n'
-
-
 def test_shell_before_the_pivot(boot: Boot, new_disk: NewDisk) -> None:
     """At rd.break=pre-pivot `plan` shows the diff; leaving the shell continues as if it had not been there."""
     disk = new_disk()
     with disk.boot_files() as files:
-        files.write("ignition.firstboot", BREAK)
+        # GRUB sources the stamp: the arguments are those of the first boot only.
+        files.write("ignition.firstboot", f'set ignition_network_kcmdline="{BREAK_SHELL}"\n'.encode())
     machine = boot(disk, ignition=Config().enable(KDUMP_UNIT))
-    machine.wait_serial(r"Entering emergency mode[\s\S]*# $")
+    machine.open_break_shell()
     # What is typed is echoed: only the shell's own answer has a number in it.
     machine.type("kdump-karg plan; echo plan-ended-$?-here\n")
     shown = machine.wait_serial(r"(?s)decision: (\w+).*\+options ([^\n]*).*plan-ended-(\d+)-here")
