@@ -33,11 +33,12 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Wanted:
-    """The value to be on the command line, where it comes from, and the bytes it will reserve."""
+    """The value to be on the command line, where it comes from, and the bytes it will reserve, or why it will reserve none."""
 
     crashkernel: str
     rule: str
     reserved_bytes: int
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def nothing_asked(intent: Intent) -> Decision | None:
 
 
 def want(intent: Intent, machine: Machine) -> Wanted:
-    """The one value that is wanted and what it will reserve. Refusal for a value that must not or cannot work."""
+    """The one value that is wanted and what it will reserve. Refusal for a value that must not be written."""
     if len(intent.values) > 1:
         values = " ".join(repr(KEY + text) for text in intent.values)
         raise Refusal(f"{intent.source} asks for {values}, which Ignition's kargs stage has not set; check that stage's log")
@@ -90,12 +91,20 @@ def want(intent: Intent, machine: Machine) -> Wanted:
         text, rule = machine.default.value, f"{intent.source}, {machine.default.rule}"
     value.check(text, rule)
     reservation = crashkernel.evaluate(KEY + text, machine.memory, machine.arch)
-    if not reservation.total:
-        raise Refusal(
-            f"{rule}: crashkernel={text} would reserve nothing on this machine with {machine.memory.total >> 20} MiB "
-            f'of memory ("{reservation.problem}"); give a size that fits, or add memory'
-        )
-    return Wanted(text, rule, reservation.total)
+    return Wanted(text, rule, reservation.total, reservation.problem)
+
+
+def hopeless(wanted: Wanted, machine: Machine) -> Decision | None:
+    """REFUSE where the kernel would reserve nothing, so that a reboot would be for nothing, else None."""
+    if wanted.reserved_bytes:
+        return None
+    memory = f"{machine.memory.total >> 20} MiB of memory"
+    return Decision(
+        Kind.REFUSE,
+        f"{wanted.rule}: crashkernel={wanted.crashkernel} would reserve nothing on this machine with {memory} "
+        f'("{wanted.problem}"); give a size that fits, or add memory',
+        wanted,
+    )
 
 
 def running(intent: Intent, here: Surroundings, machine: Machine) -> Decision | None:

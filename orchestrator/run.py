@@ -17,6 +17,7 @@ TYPE_CHECKING = False  # importing it from typing would cost more than the work 
 if TYPE_CHECKING:
     from orchestrator.apply import Settle
     from orchestrator.bootstate import BootState
+    from orchestrator.decision import Wanted
     from orchestrator.intent import Intent
     from orchestrator.machine import Machine, Surroundings
     from orchestrator.plan import Plan
@@ -31,31 +32,43 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What was read before /boot, and the decision if that was enough for one."""
+class Question:
+    """What is still to be decided once the boot file system has been read."""
 
     intent: Intent
+    machine: Machine
+    wanted: Wanted
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was read before /boot, and the decision if that was enough for one, or the question that is left."""
+
     here: Surroundings
-    machine: Machine | None
-    settled: Decision | None
+    settled: Decision | None = None
+    question: Question | None = None
 
 
 def gather(target: Target) -> Facts:
-    """Everything that can be known without the boot file system. Refusal for what cannot be understood."""
+    """Everything that can be known without the boot file system. Refusal for what cannot be understood or cannot work."""
     here = machine.surroundings(target.root)
     log.set_verbose(decision.is_verbose(here))
     log.debug(f"surroundings: {here}")
     off = decision.switched_off(here)
     if off is not None:
-        return Facts(intent.Intent(), here, None, off)
+        return Facts(here, off)
     wish = intent.read(target.root)
     log.debug(f"intent: {wish}")
     nothing = decision.nothing_asked(wish)
     if nothing is not None:
-        return Facts(wish, here, None, nothing)
+        return Facts(here, nothing)
     found = machine.read(target.root)
     log.debug(f"machine: {found}")
-    return Facts(wish, here, found, decision.running(wish, here, found))
+    running = decision.running(wish, here, found)
+    if running is not None:
+        return Facts(here, running)
+    wanted = decision.want(wish, found)
+    return Facts(here, decision.hopeless(wanted, found), Question(wish, found, wanted))
 
 
 def plan(target: Target) -> Plan:
@@ -91,14 +104,14 @@ def _state(boot: str, facts: Facts) -> BootState:
 
 def _decide(target: Target, boot: str, state: BootState, facts: Facts) -> Decision:
     """The decision with all facts in hand."""
+    if facts.settled is not None:
+        return facts.settled
+    assert facts.question is not None  # gather() leaves one of the two
     from orchestrator import backend
 
-    if facts.settled is not None or facts.machine is None:
-        assert facts.settled is not None
-        return facts.settled
-    used = backend.read(intent.provisioned_root(target.root), boot, facts.machine.arch.name)
-    wanted = decision.want(facts.intent, facts.machine)
-    return decision.decide(facts.intent, facts.here, facts.machine, wanted, state, used)
+    asked = facts.question
+    used = backend.read(intent.provisioned_root(target.root), boot, asked.machine.arch.name)
+    return decision.decide(asked.intent, facts.here, asked.machine, asked.wanted, state, used)
 
 
 def left_over(target: Target, here: Surroundings) -> bool:

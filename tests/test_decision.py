@@ -217,11 +217,29 @@ def test_want(intent: Intent, on: Machine, value: str, size: int) -> None:
     assert found.rule.startswith(intent.source)
 
 
-UNWANTED = [
+HOPELESS = [
     ("more than memory", replace(SIZE, values=("8G",)), MACHINE, ["crashkernel=8G", "8192 MiB", "give a size that fits"]),
     ("below the range", IMPLIED, SMALL, [f"crashkernel={AUTO}", "1024 MiB", "zero bytes"]),
     ("zero", replace(SIZE, values=("0",)), MACHINE, ["crashkernel=0", "reserve nothing"]),
     ("offset in a hole", replace(SIZE, values=("256M@3G",)), MACHINE, ["memory is in use"]),
+]
+
+
+@pytest.mark.parametrize(("intent", "on", "words"), [row[1:] for row in HOPELESS], ids=[row[0] for row in HOPELESS])
+def test_what_would_reserve_nothing(intent: Intent, on: Machine, words: list[str]) -> None:
+    wanted = decision.want(intent, on)
+    found = decision.hopeless(wanted, on)
+    assert found is not None and found.kind is Kind.REFUSE and found.wanted == wanted
+    assert found.wanted.reserved_bytes == 0
+    for word in [intent.source, *words]:
+        assert word in found.reason
+
+
+def test_what_fits_is_not_hopeless() -> None:
+    assert decision.hopeless(decision.want(SIZE, MACHINE), MACHINE) is None
+
+
+UNWANTED = [
     ("no default", IMPLIED, replace(MACHINE, default=None), ["no default", "x86_64", "/etc/kdump-karg.conf"]),
     ("two from Ignition", KARGS, MACHINE, ["crashkernel=1G,high", "crashkernel=64M,low", "kargs stage"]),
     ("auto from Ignition", replace(ONE_KARG, values=("auto",)), MACHINE, ["kernelArguments", "auto", "not a size"]),

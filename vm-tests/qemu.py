@@ -13,10 +13,10 @@ from disk import Disk
 #: Dies with the test, even if that is killed.
 GUARD = ("setpriv", "--pdeathsig", "KILL")
 
-#: The translation cache is kept small on purpose. A reset does not empty it, and while pages with
+#: The translation cache is smaller than the default on purpose. A reset does not empty it, and while pages with
 #: stale translations are overwritten every single store is trapped: with the default size the
 #: second kernel spends 35 seconds unpacking its initramfs.
-ACCELERATOR = "tcg,thread=multi,tb-size=96"
+ACCELERATOR = "tcg,thread=multi,tb-size=192"
 
 #: Everything TCG can do, but for what costs time here: a fifth level of page tables, and a flag
 #: that has the guest load its own hypervisor.
