@@ -96,6 +96,16 @@ def assert_refused(machine: Machine, disk: Disk, pristine_entry: str, reason: st
     assert guest.entry_on(disk) == pristine_entry
 
 
+def test_strict_stops_the_boot(boot: Boot) -> None:
+    """With strict=yes a refusal ends in emergency.target, as a failure of Ignition does; the real root never starts."""
+    machine = boot(ignition=Config().enable(KDUMP_UNIT).file(CONF, "strict=yes\ncrashkernel=64G\n"))
+    machine.wait_serial("strict=yes: stopping this boot in emergency.target")
+    machine.wait_serial("(Entering|You are in) emergency mode")
+    machine.wait_serial("the root account is locked")
+    assert "switch-root" not in machine.serial_text
+    assert machine.boot_ids == () and machine.reset_count == 0
+
+
 def test_shell_before_the_pivot(boot: Boot, new_disk: NewDisk) -> None:
     """At rd.break=pre-pivot `plan` shows the diff; leaving the shell continues as if it had not been there."""
     disk = new_disk()
