@@ -56,6 +56,11 @@ def entry_on(disk: Disk) -> str:
         return files.read(disk.entry_path(files)).decode()
 
 
+def final_form(pristine: str) -> str:
+    """What an entry of the image is to be in the end: the same bytes, and one argument more."""
+    return pristine.replace(options(pristine), f"{options(pristine)} crashkernel={AUTO}")
+
+
 def options(text: str) -> str:
     """The options of an entry's text."""
     (line,) = (line for line in text.splitlines() if line.startswith("options "))
