@@ -26,7 +26,7 @@ IN_INITRAMFS = ("sysroot/sysroot/boot", "sysroot/boot")
 
 
 def claimants(root: str) -> list[str]:
-    """The devices that claim the label, as /dev names, from udev's database (`S:` lines are links, `N:` is the name).
+    """The devices that claim the label, as /dev names, from udev's database, where an `S:` line is a link below /dev.
 
     /dev/disk/by-label/boot names only the one of them that won.
     """
