@@ -34,34 +34,46 @@ def apply(plan: Plan, boot: str, settle: Settle) -> None:
 def _take(step: Step, boot: str, settle: Settle) -> None:
     """One step, settled."""
     where = tree.resolve(boot, step.path, last=False)
-    directory = os.path.dirname(where)
     match step:
         case Replace():
-            replace(where, step)
+            replace(where, step, settle)
+            return
         case Rename():
             os.rename(where, tree.resolve(boot, step.to, last=False))
         case Remove():
             remove(where)
+    _settle_names(where, settle)
+
+
+def _settle_names(where: str, settle: Settle) -> None:
+    """Bring what happened to the name `where` to its place on disk."""
+    directory = os.path.dirname(where)
     sync_directory(directory)
     settle(directory)
 
 
-def replace(where: str, step: Replace) -> None:
-    """Replace a file by one with the new text and the same mode, owner and extended attributes, in one rename."""
+def replace(where: str, step: Replace, settle: Settle) -> None:
+    """Replace a file by one with the new text and the same mode, owner and extended attributes, in one rename.
+
+    A boot loader does not replay the journal: it sees blocks as they come home, in any order. So the new inode is home
+    before a name leads to it, and the old one is held open, not freed, until no name on disk leads to it any more.
+    """
     temporary = os.path.join(os.path.dirname(where), TEMPORARY)
     status = os.lstat(where)
     if not stat.S_ISREG(status.st_mode):
         raise Refusal(f"/boot/{step.path} is not a regular file; put the entry itself there")
-    with open(where, "rb") as file:
-        if file.read() != _encode(step.old):
+    with open(where, "rb") as old:
+        if old.read() != _encode(step.old):
             raise Refusal(f"/boot/{step.path} changed while this run was planned; run apply again")
-    remove(temporary)
-    try:
-        _write_like(temporary, _encode(step.new), where, status)
-        os.rename(temporary, where)
-    except BaseException:
         remove(temporary)
-        raise
+        try:
+            _write_like(temporary, _encode(step.new), where, status)
+            _settle_names(temporary, settle)
+            os.rename(temporary, where)
+        except BaseException:
+            remove(temporary)
+            raise
+        _settle_names(where, settle)
 
 
 def _write_like(path: str, content: bytes, model: str, status: os.stat_result) -> None:

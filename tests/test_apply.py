@@ -100,7 +100,7 @@ def test_steps_are_taken_in_order_and_settled_one_by_one(make: Make) -> None:
     sample = make()
     settled = take(sample, REPLACE, Remove("ignition"), Rename("ignition.firstboot", "marker"), Remove("marker"))
     here = os.path.dirname(os.path.realpath(sample.root / ENTRY))
-    assert settled == [here, sample.boot, sample.boot, sample.boot]
+    assert settled == [here, here, sample.boot, sample.boot, sample.boot]
     assert sorted(os.listdir(sample.boot)) == ["loader", "loader.1"]
 
 
@@ -109,7 +109,29 @@ def test_a_step_waits_until_the_one_before_is_on_disk(make: Make) -> None:
     seen: list[bool] = []
     plan = Plan(Decision(Kind.CHANGE, "because"), (REPLACE, Remove("ignition.firstboot")))
     writer.apply(plan, sample.boot, lambda directory: seen.append(sample.has("boot/ignition.firstboot")))
-    assert seen == [True, False]
+    assert seen == [True, True, False]
+
+
+def test_the_new_inode_is_home_before_its_name_and_the_old_one_is_freed_last(make: Make) -> None:
+    """GRUB sees blocks as they come home: no name may lead to an inode that is not there yet, or not any more."""
+    sample = make()
+    entry = os.path.realpath(sample.root / ENTRY)
+    old = os.stat(entry).st_ino
+    seen: list[tuple[bool, bool, bool]] = []
+
+    def look(directory: str) -> None:
+        held = any(os.stat(f"/proc/self/fd/{name}").st_ino == old for name in open_files())
+        written = os.path.exists(os.path.join(directory, writer.TEMPORARY))
+        seen.append((held, written, os.stat(entry).st_ino == old))
+
+    writer.apply(Plan(Decision(Kind.CHANGE, "because"), (REPLACE,)), sample.boot, look)
+    assert seen == [(True, True, True), (True, False, False)]
+    assert os.stat(entry).st_ino != old
+
+
+def open_files() -> list[str]:
+    """The numbers of this process's open files."""
+    return [name for name in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{name}")]
 
 
 def test_what_is_gone_already_needs_no_removal(make: Make) -> None:

@@ -50,9 +50,7 @@ def test_a_reader_without_the_journal_sees_what_was_settled(tmp_path: Path) -> N
             entry = boot / "a.conf"
             entry.write_text(entry_text())
             freezer.settle(str(boot))
-            writer.replace(str(entry), Replace("a.conf", entry_text(), NEW))
-            writer.sync_directory(str(boot))
-            freezer.settle(str(boot))
+            writer.replace(str(entry), Replace("a.conf", entry_text(), NEW), freezer.settle)
             assert without_the_journal(image, "/a.conf") == NEW
             assert not is_frozen(boot)
 
