@@ -47,6 +47,15 @@ def options(entry: str, path: str) -> Options:
     return found[0]
 
 
+def first_value(entry: str, key: str) -> str:
+    """The value of the entry's first line of this key, "" where there is none. Blanks at its end belong to it, as for GRUB."""
+    for line in entry.split("\n"):
+        name, _, value = line.replace("\t", " ", 1).partition(" ")
+        if name == key:
+            return value.lstrip(" \t")
+    return ""
+
+
 def with_options(entry: str, where: Options, text: str) -> str:
     """The entry with another options text."""
     return entry[: where.start] + text + entry[where.end :]

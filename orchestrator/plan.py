@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator import bls
+from orchestrator import bls, grub
 from orchestrator.bootstate import CONFIG_DIR, MARKER, STAMP, BootState
 from orchestrator.decision import Decision, Kind
 
@@ -83,6 +83,7 @@ def make(decision: Decision, boot: BootState | None) -> Plan:
         return Plan(decision)
     if decision.kind is Kind.CHANGE and decision.wanted is not None:
         options = bls.set_crashkernel(boot.options.text, decision.wanted.crashkernel)
+        options = grub.off_bad_lengths(options, bls.first_value(boot.text, "linux"))
         return Plan(decision, steps(boot, bls.restore_first_boot(options)), reboot=True)
     if boot.unfinished and decision.kind is not Kind.REFUSE:
         return Plan(decision, steps(boot, bls.restore_first_boot(boot.options.text)))

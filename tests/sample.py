@@ -43,8 +43,8 @@ def entry_text(options: str = OPTIONS) -> str:
         "title Fedora CoreOS 44 (ostree:0)\n"
         "version 1\n"
         f"options {options}\n"
-        "linux /boot/ostree/fedora-coreos-5d6a2c/vmlinuz-7.2\n"
-        "initrd /boot/ostree/fedora-coreos-5d6a2c/initramfs-7.2.img\n"
+        "linux /boot/ostree/fedora-coreos-5d6a2c/vmlinuz-7.2.5\n"
+        "initrd /boot/ostree/fedora-coreos-5d6a2c/initramfs-7.2.5.img\n"
     )
 
 

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kernel arguments in the entry of a disk that no machine uses, put there as the program would put them."""
+
+from __future__ import annotations
+
+import guest
+from disk import Disk
+
+from orchestrator import bls, grub
+
+
+def set_options(disk: Disk, text: str) -> None:
+    """Give the entry these options, to the byte."""
+    with disk.boot_files() as files:
+        path = disk.entry_path(files)
+        entry = files.read(path).decode()
+        files.write(path, entry.replace(guest.options(entry), text).encode())
+
+
+def append(disk: Disk, arguments: str) -> None:
+    """Put arguments at the end, at a length that GRUB reads."""
+    entry = guest.entry_on(disk)
+    text = f"{guest.options(entry)} {arguments}"
+    set_options(disk, grub.off_bad_lengths(text, bls.first_value(entry, "linux")))

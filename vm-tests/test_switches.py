@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two words of the kernel command line that are for this program."""
+
+from __future__ import annotations
+
+import guest
+import kargs
+from conftest import Boot, NewDisk
+from guest import KDUMP_UNIT
+from ignition import Config
+
+
+def test_switched_off(boot: Boot, new_disk: NewDisk) -> None:
+    """rd.kdump_karg=0: kdump is wanted and nothing of ours happens in this first boot."""
+    disk = new_disk()
+    kargs.append(disk, "rd.kdump_karg=0")
+    entry = guest.entry_on(disk)
+    machine = boot(disk, ignition=Config().enable(KDUMP_UNIT))
+    machine.wait_boot()
+    guest.settled(machine)
+    assert machine.reset_count == 0
+    assert guest.kdump(machine) == guest.Kdump(0, loaded=False)
+    assert guest.processes_of_ours(machine) == 0
+    machine.stop()
+    assert guest.entry_on(disk) == entry
+
+
+def test_verbose(boot: Boot, new_disk: NewDisk) -> None:
+    """rd.kdump_karg.debug: the journal of the first boot has what was found and every step that was taken."""
+    disk = new_disk()
+    kargs.append(disk, "rd.kdump_karg.debug")
+    machine = boot(disk, ignition=Config().enable(KDUMP_UNIT))
+    machine.wait_boot()
+    assert machine.reset_count == 1
+    unit = f"journalctl --output=cat --unit=kdump-karg.service --directory={guest.FIRST_BOOT_JOURNAL}"
+    said = machine.run(unit).text
+    for part in ("surroundings: ", "intent: ", "machine: ", "boot file system at ", "step: Replace", "step: Rename"):
+        assert part in said
