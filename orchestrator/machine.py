@@ -51,7 +51,8 @@ def read(root: str) -> Machine:
     text = tree.read_text(root, memory.IOMEM)
     if text is None:
         raise Refusal(f"/{memory.IOMEM} is missing, so no reservation can be predicted; mount /proc")
-    found = arch.named(architecture(root))
+    release = (tree.read_text(root, "proc/sys/kernel/osrelease") or "").strip()
+    found = arch.named(architecture(root), release)
     return Machine(found, memory.parse(text), default(root, found.name))
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrator import arch, crashkernel
-from orchestrator.crashkernel import ULLONG_MAX, Rejected, Request, Reservation, evaluate, memparse, parse
+from orchestrator import arch
+from orchestrator.crashkernel import ULLONG_MAX, Rejected, evaluate, memparse, parse
 from orchestrator.memory import Memory
+from orchestrator.placement import Request, Reservation
 from tests.sample import GIB, MIB
 
 X86 = arch.named("x86_64")
@@ -223,7 +224,9 @@ PLACED = [
     ("nothing", "0", memory(8), X86, None),
     ("no range holds", "16G-:256M", memory(8), X86, None),
     ("no piece on s390x", "6G", memory(8), S390, None),
-    ("anywhere on s390x", "5G", memory(8), S390, Reservation(5 * GIB)),
+    ("s390x: not larger than the first piece", "4G", memory(8), S390, None),
+    ("s390x: above its own size", "4G", Memory(((0, 8 * GIB),)), S390, Reservation(4 * GIB)),
+    ("s390x: no room above its own size", "5G", Memory(((0, 8 * GIB),)), S390, None),
 ]
 
 
@@ -260,4 +263,4 @@ def test_low_memory_that_does_not_fit_takes_the_whole_down() -> None:
 def test_what_is_left_over_is_named() -> None:
     assert evaluate("crashkernel=6G", memory(8), X86).problem == "cannot allocate crashkernel (size:0x180000000)"
     assert "8192 MiB" in evaluate("crashkernel=8G", memory(8), X86).problem
-    assert crashkernel.Reservation(3, 4).total == 7
+    assert Reservation(3, 4).total == 7
