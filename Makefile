@@ -10,7 +10,7 @@ MODULEDIR := $(DESTDIR)/usr/lib/dracut/modules.d/99kdump-karg
 MODULE := dracut/99kdump-karg
 REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
 
-.PHONY: setup packages freeze install check check-fast check-vm bench demo clean
+.PHONY: setup packages freeze install check check-fast check-vm check-kernel bench demo clean
 
 setup: packages $(VENV)/installed
 
@@ -46,6 +46,10 @@ check-fast: freeze
 
 check-vm: setup
 	$(PYTHON) -m pytest vm-tests
+
+# Every prediction of crashkernel= against six real kernels; check-vm asks a sample.
+check-kernel: setup
+	$(PYTHON) -m pytest vm-tests/test_kernel.py --all-kernels
 
 bench: freeze
 	$(PYTHON) -m tests.bench

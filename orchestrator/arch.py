@@ -4,7 +4,7 @@
 Sources: linux arch/*/include/asm/{setup.h,crash_reserve.h}, kernel/crash_reserve.c (6.12, 7.2), kernel/crash_core.c and each
 architecture's own reserve_crashkernel() (6.1), lib/cmdline.c. Read and booted: x86_64 and aarch64 6.1, 6.12, 7.2. Read only: the
 others. A version in between follows the last change known before it. Changes placed by their upstream version and not read there:
-6.2 (aarch64 tries above 4 GiB too), 6.7 (one code for all), 6.15 (ppc64le joins it), 6.17 (,cma), 7.0 (memparse; it may be later).
+6.2 (aarch64 tries above 4 GiB too), 6.6 (kexec_crash_size counts the low part), 6.7 (one code for all), 6.15 (ppc64le joins it), 6.17 (,cma), 7.0 (memparse; it may be later).
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class Arch:
     fixed_base: int = 0  # without an offset: the base is this, or half of the first piece of memory if that is less
     above_its_size: bool = False  # the base is not below the size, which is not larger than the first piece of memory
     counts_swiotlb: bool = False  # default_low is at least swiotlb= plus 8 MiB
+    shows_low: bool = True  # does /sys/kernel/kexec_crash_size count the low part?
     no_place: str = "cannot allocate crashkernel (size:{size:#x})"
     no_place_at_offset: str = "crashkernel reservation failed - memory is in use."
     no_low: str = "cannot allocate crashkernel low memory (size:{size:#x})."
@@ -115,6 +116,8 @@ S390 = Arch(
     no_place="crashkernel reservation failed: no suitable area found",
     no_place_at_offset="crashkernel reservation failed: no suitable area found",
 )
+
+SHOWS_LOW_SINCE = (6, 6)
 
 # Every architecture's placement, newest first.
 PLACEMENTS = (
@@ -178,4 +181,4 @@ def named(name: str, release: str = "") -> Arch:
     number = version(release) or PARSERS[0][0]
     placement = next(found for found in PLACEMENTS if found.name == name and found.since <= number)
     grammar = next(parser for since, parser in PARSERS if since <= number)
-    return replace(placement, grammar=OWN_PARSERS.get((name, grammar), grammar))
+    return replace(placement, grammar=OWN_PARSERS.get((name, grammar), grammar), shows_low=number >= SHOWS_LOW_SINCE)

@@ -37,8 +37,13 @@ class Reservation:
 
     @property
     def total(self) -> int:
-        """What /sys/kernel/kexec_crash_size will show, in bytes."""
+        """Bytes set aside."""
         return self.high + self.low
+
+
+def crash_size(reservation: Reservation, arch: Arch) -> int:
+    """What /sys/kernel/kexec_crash_size will show, in bytes."""
+    return reservation.total if arch.shows_low else reservation.high
 
 
 def place(request: Request, memory: Memory, arch: Arch, default_low: int) -> Reservation:

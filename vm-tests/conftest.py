@@ -35,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("kdump-karg machines")
     group.addoption("--image", type=Path, help="boot this disk image instead of building one")
     group.addoption("--keep", action="store_true", help="keep the disks of tests that passed")
+    group.addoption("--all-kernels", action="store_true", help="test_kernel.py: every pair, not a sample")
 
 
 def pytest_configure(config: pytest.Config) -> None:

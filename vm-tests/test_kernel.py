@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""orchestrator/crashkernel.py against real kernels. Without --all-kernels, a sample of the pairs of judge_table.py."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import pytest
+
+import image
+import judge
+import judge_table
+from judge import Prediction, Verdict
+from judge_table import Pair
+from kernels import KERNELS, Kernel
+from progress import Progress
+
+AT_ONCE = 2
+SAMPLE = 10  # of so many pairs, one
+
+
+@dataclass(frozen=True)
+class Case:
+    """One pair, judged."""
+
+    pair: Pair
+    prediction: Prediction
+    verdict: Verdict
+
+    @property
+    def agrees(self) -> bool:
+        """To the byte, each part by itself; where nothing is reserved, the kernel's own message as well."""
+        reservation = self.prediction.reservation
+        return (
+            self.prediction.crash_size == self.verdict.crash_size
+            and self.prediction.parts == self.verdict.parts
+            and (not reservation.problem or self.quotes == (not reservation.silent))
+        )
+
+    @property
+    def quotes(self) -> bool:
+        """Is the predicted message in the log? With `silent`, where it is ours: is any complaint?"""
+        problem = self.prediction.reservation.problem.replace("\t", r"\x09")
+        if self.prediction.reservation.silent:
+            return bool(self.verdict.log)
+        return problem in self.verdict.log
+
+    @property
+    def excused(self) -> bool:
+        """The kernel could not place what was predicted to fit, and the table says why nobody can know."""
+        known = self.prediction.arch
+        refusals = (known.no_place.split("(")[0], known.no_place_at_offset.split("(")[0])
+        refused = not self.verdict.crash_size and any(line.startswith(refusals) for line in self.verdict.log)
+        moved = bool(self.verdict.crash_size) and self.verdict.parts[-1:] == self.prediction.parts[-1:]
+        return bool(self.pair.unknown) and not self.prediction.reservation.problem and (refused or moved)
+
+    def __str__(self) -> str:
+        how = "agree" if self.agrees else ("UNKNOWABLE" if self.excused else "DISAGREE")
+        return (
+            f"{how}: {self.pair.memory_mib} MiB, {self.pair.line!r}: predicted {self.prediction.crash_size} {self.prediction.parts}"
+            f" {self.prediction.reservation.problem!r}, the kernel has {self.verdict.crash_size} {self.verdict.parts}"
+            f" {' | '.join(self.verdict.log)!r}" + (f" ({self.pair.unknown})" if how == "UNKNOWABLE" else "")
+        )
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=str)
+def test_kernel_and_prediction_agree(kernel: Kernel, request: pytest.FixtureRequest) -> None:
+    """On every pair: what is reserved, and the message where nothing is."""
+    progress = Progress(f"judge {kernel}")
+    asked = list(judge_table.pairs(kernel))
+    if not request.config.getoption("--all-kernels"):
+        asked = judge_table.sample(kernel, asked, SAMPLE)
+
+    def case(pair: Pair) -> Case:
+        verdict = judge.ask(kernel, pair.memory_mib, pair.line, progress)
+        return Case(pair, judge.predict(kernel, verdict, pair.line), verdict)
+
+    with ThreadPoolExecutor(AT_ONCE) as workers:
+        cases = list(workers.map(case, asked))
+    report = image.BUILD / "vm" / f"kernel-{kernel}.txt"
+    report.parent.mkdir(parents=True, exist_ok=True)
+    report.write_text("".join(f"{found}\n" for found in cases))
+    excused = [found for found in cases if not found.agrees and found.excused]
+    wrong = [found for found in cases if not found.agrees and not found.excused]
+    release = cases[0].verdict.release
+    progress.step(f"{release}: {len(cases)} pairs, {len(cases) - len(excused) - len(wrong)} agree, "
+                  f"{len(excused)} nobody can know, {len(wrong)} disagree; see {report}")  # fmt: skip
+    assert not wrong, "\n".join(str(found) for found in wrong)
+
+
+def test_the_table_is_large_enough() -> None:
+    """Different pairs, and every one for at least two kernels."""
+    asked = [pair for kernel in KERNELS for pair in judge_table.pairs(kernel)]
+    assert len(set(asked)) >= 120
+    assert all(asked.count(pair) >= 2 for pair in asked)
