@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator import bootfs, bootstate, cmdline, decision, intent, machine, outcome, tree, unit
+from orchestrator import bootfs, bootstate, capture, cmdline, decision, intent, machine, outcome, tree, unit
 from orchestrator.decision import Kind
 from orchestrator.errors import KdumpKargError, Refusal
 from orchestrator.intent import Intent
@@ -38,6 +38,7 @@ class Chain:
     wanted: bool
     links: tuple[Link, ...]
     vmcore: str | None
+    needed_bytes: int | None = None  # what the capture kernel is expected to need; None where that cannot be told
 
     @property
     def broken(self) -> Link | None:
@@ -84,7 +85,7 @@ def read(target: Target) -> Chain:
         links.append(link())
         if not links[-1].ok:
             break
-    return Chain(wish.wanted, tuple(links), last_vmcore(root))
+    return Chain(wish.wanted, tuple(links), last_vmcore(root), capture.estimate(root))
 
 
 def intent_link(wish: Intent) -> Link:
@@ -127,9 +128,18 @@ def reserved_link(root: str, here: Surroundings) -> Link:
     """Did the running kernel set memory aside? It says so in bytes (kernel Documentation/ABI/testing/sysfs-kernel-...)."""
     text = (tree.read_text(root, CRASH_SIZE) or "").strip()
     if text.isdecimal() and int(text) > 0:
-        return Link("reserved", True, f"{int(text)} bytes ({int(text) >> 20} MiB) are reserved")
+        return Link("reserved", True, f"{int(text)} bytes ({int(text) >> 20} MiB) are reserved{_beside(root, int(text))}")
     reason = "the kernel reserved nothing" if text == "0" else f"/{CRASH_SIZE} cannot be read"
     return Link("reserved", False, f"{reason}; {_prediction(root, here)}")
+
+
+def _beside(root: str, reserved: int) -> str:
+    """What is needed, beside what is reserved; nothing where that cannot be told."""
+    needed = capture.estimate(root)
+    if needed is None:
+        return ""
+    short = reserved < needed
+    return f", {-(-needed >> 20)} MiB are needed" + (": a dump may fail, give a larger crashkernel=" if short else "")
 
 
 def _prediction(root: str, here: Surroundings) -> str:

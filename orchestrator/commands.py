@@ -61,7 +61,8 @@ def apply(target: Target) -> int:
         return _stopped(target, kind, str(error), error.exit_status)
     if made.decision.kind is Kind.REFUSE:
         return _stopped(target, Kind.REFUSE.value, made.decision.reason, Refusal.exit_status)
-    log.say(log.INFO, f"{made.decision.kind.value}: {made.decision.reason}")
+    warned = made.decision.wanted is not None and made.decision.wanted.warning
+    log.say(log.WARNING if warned else log.INFO, f"{made.decision.kind.value}: {made.decision.reason}")
     if made.steps or made.decision.kind is not Kind.SKIP:
         _leave_word(target, made)
     return 0

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from orchestrator import bls, cmdline, crashkernel, value
+from orchestrator import bls, cmdline, crashkernel, defaults, value
 from orchestrator.backend import Backend
 from orchestrator.bootstate import BootState
 from orchestrator.cmdline import KEY
@@ -33,12 +33,18 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Wanted:
-    """The value to be on the command line, where it comes from, and the bytes it will reserve, or why it will reserve none."""
+    """The value to be on the command line, where it comes from, and the bytes it will reserve, or why it will reserve none.
+
+    `needed_bytes`: what the capture kernel is expected to need, 0 where that was not looked at. `warning`: why the value,
+    though it will be written, may not do.
+    """
 
     crashkernel: str
     rule: str
     reserved_bytes: int
     problem: str = ""
+    needed_bytes: int = 0
+    warning: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,15 +138,13 @@ def asked_for(intent: Intent, values: tuple[str, ...], machine: Machine) -> bool
         return True
     if intent.by_ignition:
         return all(text in values for text in intent.values)
-    text = intent.values[0]
+    text, found = intent.values[0], cmdline.in_force(values)
     if text == AUTO and machine.default:
-        text = machine.default.value
-    return cmdline.in_force(values) == text
+        return found is not None and defaults.is_raised(found, machine.default.value)
+    return found == text
 
 
-def decide(
-    intent: Intent, here: Surroundings, machine: Machine, wanted: Wanted, boot: BootState, backend: Backend
-) -> Decision:
+def decide(intent: Intent, here: Surroundings, machine: Machine, wanted: Wanted, boot: BootState, backend: Backend) -> Decision:
     """CHANGE, PENDING or REFUSE, once the boot file system has been read."""
     values = cmdline.crashkernel_values(boot.options.text)
     if values and asked_for(intent, values, machine):
@@ -153,12 +157,15 @@ def decide(
     if problem:
         return Decision(Kind.REFUSE, problem, wanted)
     size = f"{wanted.reserved_bytes >> 20} MiB"
-    return Decision(Kind.CHANGE, f"{wanted.rule}: crashkernel={wanted.crashkernel} will reserve {size}", wanted)
+    but = f", which is {wanted.warning}" if wanted.warning else ""
+    return Decision(Kind.CHANGE, f"{wanted.rule}: crashkernel={wanted.crashkernel} will reserve {size}{but}", wanted)
 
 
 def obstacle(here: Surroundings, machine: Machine, wanted: Wanted, boot: BootState, backend: Backend) -> str:
     """Why the entry must not be changed, in one sentence; "" where it may."""
     entry = f"/boot/{boot.path}"
+    if machine.arch.name == "s390x":
+        return f"s390x boots what zipl made of {entry} and zipl is not run here; add crashkernel= to the image's arguments"
     if backend is not Backend.NONE:
         return f"the boot loader reads a file that ostree's backend {backend.value} derives from {entry}; use bootloader=none"
     options = bls.set_crashkernel(boot.options.text, wanted.crashkernel)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator.cmdline import crashkernel_values
+from orchestrator.cmdline import crashkernel_values, is_plain
+from orchestrator.crashkernel import memparse
 from orchestrator.errors import Refusal
 
 DEBIAN_DEFAULT = "etc/default/grub.d/kdump-tools.cfg"
 MIB = 1 << 20
+STEP = 16 * MIB  # sizes are raised to a multiple of it, the step at which x86_64 places a reservation
 
 # kdump-lib.sh, kdump_get_arch_recommend_crashkernel: (start, end, MiB) with start and end as written.
 KDUMP_UTILS = {
@@ -46,7 +48,7 @@ class Hardware:
     smmu: bool = False
     mlx5: bool = False
     fadump: bool = False
-    capture_cpus: int = 1  # nr_cpus= of the capture kernel (ppc64le)
+    capture_cpus: int = 1  # nr_cpus= of the capture kernel (ppc64le), with fadump as well as without
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,52 @@ def extra_mib(arch: str, hardware: Hardware) -> int:
     return hardware.capture_cpus if arch == "ppc64le" else 0
 
 
+@dataclass(frozen=True)
+class Shape:
+    """A value taken apart: the text before each size, the sizes (bytes; -1 for what is none), and what follows the last."""
+
+    before: tuple[str, ...]
+    sizes: tuple[int, ...]
+    after: str
+
+
+def shape(value: str) -> Shape:
+    """Take a value apart: one size, or a list of ranges, with @OFFSET or a suffix after it."""
+    body, at_sign, offset = value.partition("@")
+    after = at_sign + offset
+    if not is_plain(body):
+        body, comma, suffix = body.rpartition(",")
+        after = comma + suffix + after
+    before, sizes = [], []
+    for piece in body.split(","):
+        span, colon, text = piece.rpartition(":")
+        size, end = memparse(text, 0)
+        before.append(span + colon)
+        sizes.append(size if text and end == len(text) else -1)
+    return Shape(tuple(before), tuple(sizes), after)
+
+
+def raised(value: str, size: int) -> str:
+    """The value with every size below `size` (bytes) raised to it, rounded up to whole steps; the rest stays as it is written."""
+    found = shape(value)
+    enough = f"{-(-size // STEP) * STEP // MIB}M"
+    pieces = value.removesuffix(found.after).split(",")
+    for at, before in enumerate(found.before):
+        if found.sizes[at] < size:
+            pieces[at] = before + enough
+    return ",".join(pieces) + found.after
+
+
+def is_raised(value: str, default: str) -> bool:
+    """Is `value` the default, or the default with sizes raised?"""
+    if value == default:
+        return True
+    ours, theirs = shape(value), shape(default)
+    if (ours.before, ours.after) != (theirs.before, theirs.after):
+        return False
+    return all(ours.sizes[at] >= least for at, least in enumerate(theirs.sizes))
+
+
 def _size(mib: int) -> str:
     """The largest unit that divides evenly, as kdump-utils' memsize_add prints it."""
     return f"{mib >> 10}G" if mib % 1024 == 0 else f"{mib}M"
@@ -78,9 +126,11 @@ def kdump_utils(arch: str, hardware: Hardware) -> Default:
     table = KDUMP_UTILS_FADUMP if arch == "ppc64le" and hardware.fadump else KDUMP_UTILS.get(arch)
     if table is None:
         raise Refusal(f"there is no default crashkernel= for {arch}; give a size in /etc/kdump-karg.conf")
-    extra = 0 if hardware.fadump else extra_mib(arch, hardware)
+    extra = extra_mib(arch, hardware)
     ranges = (f"{start}-{end}:{_size(mib + extra)}" for start, end, mib in table)
-    return Default(",".join(ranges), f"the default of kdump-utils for {arch}" + (f", +{extra} MiB for its hardware" if extra else ""))
+    return Default(
+        ",".join(ranges), f"the default of kdump-utils for {arch}" + (f", +{extra} MiB for its hardware" if extra else "")
+    )
 
 
 def debian(text: str) -> Default | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from orchestrator import arch, cmdline, defaults, intent, memory, tree
+from orchestrator import arch, defaults, intent, memory, tree
 from orchestrator.arch import Arch
 from orchestrator.defaults import Default, Hardware
 from orchestrator.errors import Refusal
@@ -14,6 +14,7 @@ from orchestrator.memory import Memory
 
 CMDLINE = "proc/cmdline"
 KDUMP_SYSCONFIG = "etc/sysconfig/kdump"
+FADUMP_ENABLED = "sys/kernel/fadump/enabled"  # kdump-lib.sh is_fadump_capable()
 
 
 @dataclass(frozen=True)
@@ -83,19 +84,20 @@ def hardware(root: str, name: str) -> Hardware:
             pages_64k="64k" in release, smmu=any(device.startswith("arm-smmu-") for device in platform), mlx5=mlx5
         )
     if name == "ppc64le":
-        line = (tree.read_text(root, CMDLINE) or "").rstrip("\n")
-        fadump = cmdline.value(line, "fadump") not in (None, "off")
-        return Hardware(fadump=fadump, capture_cpus=_capture_cpus(intent.provisioned_root(root)))
+        fadump = (tree.read_text(root, FADUMP_ENABLED) or "").strip() == "1"
+        return Hardware(fadump=fadump, capture_cpus=_capture_cpus(intent.provisioned_root(root), fadump))
     return Hardware(memory_encryption=_memory_encryption(root))
 
 
-def _capture_cpus(provisioned: str) -> int:
-    """nr_cpus= of KDUMP_COMMANDLINE_APPEND, 1 where it is not set (kdump-lib.sh)."""
+def _capture_cpus(provisioned: str, fadump: bool) -> int:
+    """The last nr_cpus= above 0 that the capture kernel's arguments have, 1 without any (kdump-lib.sh find_nr_cpus())."""
+    key = "FADUMP_COMMANDLINE_APPEND=" if fadump else "KDUMP_COMMANDLINE_APPEND="
+    found = 1
     for line in (tree.read_text(provisioned, KDUMP_SYSCONFIG) or "").splitlines():
-        if line.startswith("KDUMP_COMMANDLINE_APPEND="):
-            count = cmdline.value(line.partition("=")[2].strip("\"'"), "nr_cpus") or ""
-            return int(count) if count.isdecimal() else 1
-    return 1
+        words = line.removeprefix(key).strip("\"'").split() if line.startswith(key) else []
+        counts = [word.removeprefix("nr_cpus=") for word in words if word.startswith("nr_cpus=")]
+        found = next((int(count) for count in reversed(counts) if count.isdecimal() and count[0] != "0"), found)
+    return found
 
 
 def _memory_encryption(root: str) -> bool:

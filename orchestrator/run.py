@@ -111,7 +111,19 @@ def _decide(target: Target, boot: str, state: BootState, facts: Facts) -> Decisi
 
     asked = facts.question
     used = backend.read(intent.provisioned_root(target.root), boot, asked.machine.arch.name)
-    return decision.decide(asked.intent, facts.here, asked.machine, asked.wanted, state, used)
+    decided = decision.decide(asked.intent, facts.here, asked.machine, asked.wanted, state, used)
+    if decided.kind is not Kind.CHANGE:
+        return decided
+    from orchestrator import capture, impact, need
+
+    line = facts.here.cmdline
+    danger = impact.danger(impact.read(target.root, line, state.text))
+    if danger:
+        return Decision(Kind.REFUSE, danger, asked.wanted)
+    found = capture.read(target.root, boot, line, state.text)
+    log.debug(f"capture kernel: {found}")
+    weighed = need.weigh(asked.intent, asked.machine, asked.wanted, found)
+    return decision.decide(asked.intent, facts.here, asked.machine, weighed, state, used)
 
 
 def left_over(target: Target, here: Surroundings) -> bool:

@@ -28,6 +28,8 @@ def plan_text(plan: Plan) -> str:
         wanted = decision.wanted
         lines.append(f"crashkernel: {wanted.crashkernel}")
         lines.append(f"reserved: {wanted.reserved_bytes} bytes ({wanted.reserved_bytes >> 20} MiB)")
+        lines += [f"needed: about {wanted.needed_bytes >> 20} MiB"] if wanted.needed_bytes else []
+        lines += [f"warning: {wanted.warning}"] if wanted.warning else []
     lines.append(f"reboot: {'yes' if plan.reboot else 'no'}")
     lines += [f"removes: /boot/{path}" for path in plan.removes]
     return "\n".join(lines) + "\n" + "".join(diff(change) for change in plan.files)
@@ -44,6 +46,8 @@ def plan_json(plan: Plan) -> str:
         "crashkernel": decision.wanted.crashkernel if decision.wanted else None,
         "rule": decision.wanted.rule if decision.wanted else None,
         "reserved_bytes": decision.wanted.reserved_bytes if decision.wanted else 0,
+        "needed_bytes": decision.wanted.needed_bytes if decision.wanted else 0,
+        "warning": decision.wanted.warning if decision.wanted else "",
         "reboot": plan.reboot,
         "files": [{"path": f"/boot/{change.path}", "diff": diff(change)} for change in plan.files],
         "removes": [f"/boot/{path}" for path in plan.removes],
@@ -69,5 +73,6 @@ def chain_json(found: Chain) -> str:
         "broken": found.broken.name if found.broken else None,
         "links": [{"name": link.name, "ok": link.ok, "detail": link.detail} for link in found.links],
         "vmcore": found.vmcore,
+        "needed_bytes": found.needed_bytes,
     }
     return dumps(document, indent=2) + "\n"

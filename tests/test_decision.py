@@ -81,6 +81,7 @@ ACTIVE = [
     ("the size", SIZE, "crashkernel=256M", "256M", 256 * MIB),
     ("the size, last of several", SIZE, "crashkernel=1G crashkernel=256M", "256M", 256 * MIB),
     ("auto written out", OWN_AUTO, f"crashkernel={AUTO}", AUTO, 256 * MIB),
+    ("auto raised", OWN_AUTO, "crashkernel=2G-64G:304M,64G-:512M", "2G-64G:304M,64G-:512M", 304 * MIB),
     ("any size where none was named", IMPLIED, "crashkernel=512M", "512M", 512 * MIB),
     ("any pair where none was named", IMPLIED, "crashkernel=512M,high crashkernel=64M,low", "512M,high", 576 * MIB),
     ("high", HIGH, "crashkernel=256M,high", "256M,high", 512 * MIB),
@@ -104,6 +105,7 @@ UNSETTLED = [
     ("one that reserves nothing, and no size was named", IMPLIED, "crashkernel=64G-:1G"),
     ("one that is malformed, and no size was named", IMPLIED, "crashkernel=auto"),
     ("auto is not any size", OWN_AUTO, "crashkernel=512M"),
+    ("auto is not less than the default", OWN_AUTO, "crashkernel=2G-64G:255M,64G-:512M"),
 ]
 
 
@@ -155,6 +157,17 @@ def test_pending(intent: Intent, words: str, value: str) -> None:
 def test_refuse_a_derived_file(by: Backend) -> None:
     found = decide(SIZE, state(), by=by)
     assert found.kind is Kind.REFUSE and by.value in found.reason and "bootloader=none" in found.reason
+
+
+def test_refuse_s390x_whatever_ostree_is_told() -> None:
+    found = decide(SIZE, state(), on=replace(MACHINE, arch=arch.named("s390x")))
+    assert found.kind is Kind.REFUSE and "zipl is not run here" in found.reason
+
+
+def test_a_warning_is_a_part_of_the_reason() -> None:
+    wanted = replace(decision.want(SIZE, MACHINE), warning="too small: it is")
+    found = decision.decide(SIZE, HERE, MACHINE, wanted, state(), Backend.NONE)
+    assert found.kind is Kind.CHANGE and found.reason.endswith("will reserve 256 MiB, which is too small: it is")
 
 
 LONG = OPTIONS + " x=" + "y" * 2048

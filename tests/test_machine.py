@@ -88,6 +88,23 @@ def test_hardware(make: Make, arch: str, extra: dict[str, str], expected: Hardwa
     assert machine.hardware(str(make(extra=extra).root), arch) == expected
 
 
-@pytest.mark.parametrize(("word", "fadump"), [("fadump=on", True), ("fadump=nocma", True), ("fadump=off", False), ("", False)])
-def test_fadump(make: Make, word: str, fadump: bool) -> None:
-    assert machine.hardware(str(make(cmdline=f"quiet {word}\n").root), "ppc64le").fadump is fadump
+FADUMP = "sys/kernel/fadump/enabled"
+
+
+@pytest.mark.parametrize(("text", "fadump"), [("1\n", True), ("0\n", False)])
+def test_fadump(make: Make, text: str, fadump: bool) -> None:
+    assert machine.hardware(str(make(extra={FADUMP: text}).root), "ppc64le").fadump is fadump
+
+
+CPUS: list[tuple[str, bool, int]] = [
+    ('KDUMP_COMMANDLINE_APPEND="nr_cpus=8 nr_cpus=x nr_cpus=4 nr_cpus=0"', False, 4),
+    ('KDUMP_COMMANDLINE_APPEND="nr_cpus=0"', False, 1),
+    ('FADUMP_COMMANDLINE_APPEND="nr_cpus=16"', False, 1),
+    ('KDUMP_COMMANDLINE_APPEND="nr_cpus=4"\nFADUMP_COMMANDLINE_APPEND="nr_cpus=16 numa=off"', True, 16),
+]
+
+
+@pytest.mark.parametrize(("text", "fadump", "cpus"), CPUS, ids=[row[0] for row in CPUS])
+def test_cpus_of_the_capture_kernel(make: Make, text: str, fadump: bool, cpus: int) -> None:
+    extra = {"sysroot/etc/sysconfig/kdump": text + "\n", FADUMP: f"{fadump:d}\n"}
+    assert machine.hardware(str(make(extra=extra).root), "ppc64le").capture_cpus == cpus

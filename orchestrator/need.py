@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Is it enough? How much memory the capture kernel needs, and what that makes of a crashkernel= value. Pure; sizes in bytes.
+
+The model is that of `kdumpctl estimate` (kdump-utils do_estimate()): kernel + modules + 3 x initramfs + 16 MiB + unlocking. Its
+three times the initramfs are the file and twice what it unpacks to, of an initramfs that holds a squashfs and so hardly
+grows. Here the unpacked size is the real one. It counts twice only where it lies in a tmpfs, which may fill half of the
+memory: the other half then takes what runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator import crashkernel
+from orchestrator.cmdline import KEY
+from orchestrator.conf import AUTO
+from orchestrator.decision import Wanted
+from orchestrator.defaults import raised
+from orchestrator.initrd import Initrd
+from orchestrator.machine import Machine
+
+TYPE_CHECKING = False  # importing it from typing would cost more than the work of most runs
+if TYPE_CHECKING:
+    from orchestrator.intent import Intent
+
+MIB = 1 << 20
+# Everything else: the kernel's tables, slabs, modules, udev and systemd, makedumpfile. Measured on linux 7.2 with systemd 262: the
+# smallest memory that gets there, less kernel and initramfs, was 40 to 48 MiB.
+RUNTIME = 56 * MIB
+TABLES = 16 * MIB  # of that, what the kernel takes before it unpacks: measured 13 MiB; kdumpctl's allowance for all of it
+PAGES = 16  # one part in so many: files fill whole pages and have inodes. Measured: one in 20 and one in 40
+KERNEL = 64 * MIB  # where /proc/iomem does not tell: more than any distribution's kernel has been seen to take
+BITMAP = 1 << 14  # makedumpfile keeps two bits for every page of 4 KiB (makedumpfile(8), --cyclic-buffer)
+# A kdump initramfs in the share of the machine's own: 39 to 66 MB were seen on Fedora CoreOS with Ignition's modules in and out.
+SHARE = 2
+UNLOCK = {"aarch64": 50 * MIB}  # kdumpctl's allowance for cryptsetup beside the key derivation
+UNLOCK_ELSE = 20 * MIB
+LARGEST_PART = 2  # `auto` takes at most one part in so many of the machine's memory
+
+
+@dataclass(frozen=True)
+class Capture:
+    """What decides. `path`: the initramfs that was looked at, `memory`: the machine's, `unlock`: Argon2's for LUKS."""
+
+    kernel: int
+    initrd: Initrd
+    path: str
+    in_tmpfs: bool
+    memory: int = 0
+    unlock: int = 0
+
+
+def expected(own: Initrd, *, packed: bool) -> Initrd:
+    """The initramfs that kdump will make, from the machine's own; `packed`: in a squashfs, as kdump-utils has dracut do."""
+    stored = own.stored // SHARE
+    return Initrd(stored, stored if packed else own.unpacked // SHARE, exact=False)
+
+
+def needed(capture: Capture, arch: str) -> int:
+    """Bytes that the capture kernel needs to unpack its initramfs and write a dump."""
+    unpacked = capture.initrd.unpacked + capture.initrd.unpacked // PAGES
+    unlock = capture.unlock + UNLOCK.get(arch, UNLOCK_ELSE) if capture.unlock else 0
+    running = unpacked + RUNTIME + capture.memory // BITMAP + unlock
+    unpacking = 2 * unpacked + TABLES if capture.in_tmpfs else 0
+    return capture.kernel + capture.initrd.stored + max(running, unpacking)
+
+
+def weigh(intent: Intent, machine: Machine, wanted: Wanted, capture: Capture | None) -> Wanted:
+    """What is wanted, with what is needed beside it: `auto` is raised to it, a size that somebody named only warned of."""
+    if capture is None:
+        return wanted
+    least = needed(capture, machine.arch.name)
+    judged = Wanted(wanted.crashkernel, wanted.rule, wanted.reserved_bytes, wanted.problem, least)
+    if wanted.reserved_bytes >= least:
+        return judged
+    why = f"the capture kernel needs about {_mib(least)} MiB for {capture.path}"
+    better = raised(wanted.crashkernel, least)
+    reservation = crashkernel.evaluate(KEY + better, machine.memory, machine.arch)
+    fits = reservation.total >= least and reservation.total * LARGEST_PART <= machine.memory.total
+    if fits and is_auto(intent):
+        rule = f"{wanted.rule}, raised because {why}"
+        return Wanted(better, rule, reservation.total, "", least)
+    cure = f"write crashkernel={better}" if fits else "make that smaller, or add memory"
+    warning = f"too small: {why}; {cure}"
+    return Wanted(wanted.crashkernel, wanted.rule, wanted.reserved_bytes, wanted.problem, least, warning)
+
+
+def is_auto(intent: Intent) -> bool:
+    """Did nobody name a size?"""
+    return intent.values == (AUTO,) and not intent.by_ignition
+
+
+def _mib(size: int) -> int:
+    """Whole MiB, rounded up."""
+    return -(-size // MIB)
