@@ -138,7 +138,7 @@ def gz(stored: int, unpacked: int) -> bytes:
 
 
 IMAGE = gz(MIB, 30 * MIB)
-OWN = "boot/ostree/fedora-coreos-5d6a2c/initramfs-7.2.img"
+OWN = "boot/ostree/fedora-coreos-5d6a2c/initramfs-7.2.5.img"
 RELEASE = {"proc/sys/kernel/osrelease": "7.2\n"}
 KDUMP = "initramfs-7.2kdump.img"
 LINKED = {"sysroot/var/lib/kdump/initrd.img-7.2": IMAGE}
