@@ -3,32 +3,57 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
+from io import FileIO
 
-from orchestrator import log, tree
+from orchestrator import bootstate, lock, log, tree
+from orchestrator.bootstate import TEMPORARY
+from orchestrator.decision import SPARE_BYTES
 from orchestrator.errors import Failure, Refusal
 from orchestrator.plan import Plan, Remove, Rename, Replace, Step
 
-# Neither GRUB (needs .conf), systemd-boot (needs .conf) nor ostree (needs ostree- and .conf) reads such a name.
-TEMPORARY = ".kdump-karg.tmp"
-
 Settle = Callable[[str], None]
+
+
+class Changed(Refusal):
+    """A file is no longer what was planned for. `taken` counts the steps that were taken before that was found."""
+
+    def __init__(self, message: str, taken: int = 0) -> None:
+        """The sentence, and the number of steps."""
+        super().__init__(message)
+        self.taken = taken
 
 
 def apply(plan: Plan, boot: str, settle: Settle) -> None:
     """Take the plan's steps below the directory `boot`, each one on disk before the next begins.
 
-    `settle` is called with a directory of the file system after each step (see freezer.settle). Raises Refusal where a
-    file is no longer what was planned for, Failure where the system does not let us write. Both leave old or new text.
+    `settle` is called with a directory of the file system after each step (see freezer.settle). Raises Changed where a
+    file is no longer what was planned for, Failure where the system does not let us write, Refusal where another run keeps
+    us waiting. All leave old or new text.
     """
-    for step in plan.steps:
-        log.debug(f"step: {step}")
-        try:
-            _take(step, boot, settle)
-        except OSError as error:
-            raise Failure(f"/boot/{step.path}: {error.strerror}; nothing is half written, mend /boot and run apply again") from error
+    step: Step = Remove("")
+    try:
+        with lock.alone(boot):
+            for taken, step in enumerate(plan.steps):
+                log.debug(f"step: {step}")
+                try:
+                    _take(step, boot, settle)
+                except Changed as changed:
+                    raise Changed(str(changed), taken) from None
+    except OSError as error:
+        raise Failure(f"/boot/{step.path}: {_told(error, step, boot)}; nothing is half written, mend /boot and run apply again") from error
+
+
+def _told(error: OSError, step: Step, boot: str) -> str:
+    """The system's words; for a full file system how full it is."""
+    words = error.strerror or str(error)
+    if error.errno != errno.ENOSPC or not isinstance(step, Replace):
+        return words
+    free, needed = bootstate.free_bytes(boot), len(_encode(step.new)) + SPARE_BYTES
+    return f"{words} ({free} bytes and {bootstate.free_inodes(boot)} inodes are free, {needed} and 1 are needed)"
 
 
 def _take(step: Step, boot: str, settle: Settle) -> None:
@@ -39,7 +64,10 @@ def _take(step: Step, boot: str, settle: Settle) -> None:
             replace(where, step, settle)
             return
         case Rename():
-            os.rename(where, tree.resolve(boot, step.to, last=False))
+            try:
+                os.rename(where, tree.resolve(boot, step.to, last=False))
+            except FileNotFoundError:
+                raise Changed(f"/boot/{step.path} went away while this run was planned; run apply again") from None
         case Remove():
             remove(where)
     _settle_names(where, settle)
@@ -62,13 +90,14 @@ def replace(where: str, step: Replace, settle: Settle) -> None:
     status = os.lstat(where)
     if not stat.S_ISREG(status.st_mode):
         raise Refusal(f"/boot/{step.path} is not a regular file; put the entry itself there")
-    with open(where, "rb") as old:
-        if old.read() != _encode(step.old):
-            raise Refusal(f"/boot/{step.path} changed while this run was planned; run apply again")
+    with open(where, "rb", buffering=0) as old:
+        _check_unchanged(old, step, status)
         remove(temporary)
         try:
             _write_like(temporary, _encode(step.new), where, status)
             _settle_names(temporary, settle)
+            with open(where, "rb", buffering=0) as still:  # to settle took a while
+                _check_unchanged(still, step, status)
             os.rename(temporary, where)
         except BaseException:
             remove(temporary)
@@ -76,20 +105,42 @@ def replace(where: str, step: Replace, settle: Settle) -> None:
         _settle_names(where, settle)
 
 
+def _check_unchanged(file: FileIO, step: Replace, status: os.stat_result) -> None:
+    """Changed where the open file is not the one of `status` (a change of its attributes counts) or has another text."""
+    now = os.fstat(file.fileno())
+    if (now.st_ino, now.st_ctime_ns) != (status.st_ino, status.st_ctime_ns) or file.read() != _encode(step.old):
+        raise Changed(f"/boot/{step.path} changed while this run was planned; run apply again")
+
+
 def _write_like(path: str, content: bytes, model: str, status: os.stat_result) -> None:
-    """A new file with this content and the attributes of `model`, on disk."""
+    """A new file with this content and the attributes of `model`, on disk. What is right already is not set again:
+
+    a file system without owners and modes refuses to set even those it shows.
+    """
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         view = memoryview(content)
         while view:
             view = view[os.write(file, view) :]
-        os.fchown(file, status.st_uid, status.st_gid)
-        os.fchmod(file, stat.S_IMODE(status.st_mode))
-        for name in os.listxattr(model, follow_symlinks=False):
-            os.setxattr(file, name, os.getxattr(model, name, follow_symlinks=False))
+        fresh = os.fstat(file)
+        if (fresh.st_uid, fresh.st_gid) != (status.st_uid, status.st_gid):
+            os.fchown(file, status.st_uid, status.st_gid)
+        if stat.S_IMODE(fresh.st_mode) != stat.S_IMODE(status.st_mode):
+            os.fchmod(file, stat.S_IMODE(status.st_mode))
+        _copy_attributes(file, model)
         os.fsync(file)
     finally:
         os.close(file)
+
+
+def _copy_attributes(file: int, model: str) -> None:
+    """The extended attributes of `model`. A file system that has none can still show a label that its mount gave it."""
+    try:
+        for name in os.listxattr(model, follow_symlinks=False):
+            os.setxattr(file, name, os.getxattr(model, name, follow_symlinks=False))
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
 
 
 def remove(path: str) -> None:

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from orchestrator import intent, process, tree
+from orchestrator import lock, process, tree
 from orchestrator.errors import Failure, Refusal
 
 LABEL = "boot"
 LINK = f"disk/by-label/{LABEL}"
 UDEV_DATA = "run/udev/data"
-MOUNT_POINT = "run/kdump-karg/boot"
+RUN_DIR = "run/kdump-karg"
+MOUNT_POINT = f"{RUN_DIR}/boot"
 SETTLE_SECONDS = 30
 # Places of a /boot that is already there, below the root: the real root's own, the physical root of an ostree deployment
 # as ostree-prepare-root leaves it in the initramfs, and the deployment's own.
@@ -61,17 +62,47 @@ def device(root: str) -> str | None:
 def reach(root: str, *, live: bool, initramfs: bool, write: bool) -> Iterator[str]:
     """The directory under which the boot file system is reached for the length of the block.
 
-    On a captured tree (`live` false) that is its boot/ and nothing is mounted. Raises Refusal where no boot file system can
-    be told, Failure where mounting fails.
+    On a captured tree (`live` false) that is its boot/ and nothing is mounted. Whoever mounts or writes is alone with it (see
+    lock.py). Raises Refusal where no boot file system can be told, another keeps it, or it is read-only though it is to be
+    written; Failure where mounting fails.
     """
-    if not live:
-        yield tree.resolve(root, IN_REAL_ROOT)
-    elif initramfs:
-        with _from_initramfs(root, write) as boot:
+    with _way(root, live, initramfs, write) as boot:
+        if write and os.statvfs(boot).f_flag & os.ST_RDONLY:
+            raise Refusal("/boot is on a read-only file system; make it and its device writable and run apply again")
+        yield boot
+
+
+@contextmanager
+def _way(root: str, live: bool, initramfs: bool, write: bool) -> Iterator[str]:
+    """The locks and mounts of one of the three cases: the initramfs, the real root, a captured tree."""
+    place = tree.resolve(root, IN_REAL_ROOT)
+    if live and initramfs:
+        with _alone(root), _from_initramfs(root, write) as boot:
+            yield boot
+    elif not write:
+        yield place
+    elif live:
+        with _deployments(root), _alone(root), _writable(place, write) as boot:
             yield boot
     else:
-        with _writable(tree.resolve(root, IN_REAL_ROOT), write) as boot:
-            yield boot
+        with lock.against_ostree(root):
+            yield place
+
+
+@contextmanager
+def _alone(root: str) -> Iterator[None]:
+    """No other run mounts or remounts meanwhile. The lock is on a directory of ours, because /boot may not be mounted yet."""
+    directory = tree.resolve(root, RUN_DIR)
+    os.makedirs(directory, mode=0o755, exist_ok=True)
+    with lock.alone(directory):
+        yield
+
+
+@contextmanager
+def _deployments(root: str) -> Iterator[None]:
+    """ostree deploys nothing meanwhile. Its lock is a file below /sysroot, which many systems mount read-only."""
+    with _writable(tree.resolve(root, lock.SYSROOT), tree.exists(root, lock.SYSROOT)), lock.against_ostree(root):
+        yield
 
 
 @contextmanager

@@ -20,6 +20,11 @@ CONFIG_DIR = "ignition"  # a config baked into the image, which may hold secrets
 # machine that lost power here sees that the work is not finished.
 MARKER = "kdump-karg.first-boot-ended"
 ENTRIES = "loader/entries"
+# Neither GRUB (needs .conf), systemd-boot (needs .conf) nor ostree (needs ostree- and .conf) reads such a name.
+TEMPORARY = ".kdump-karg.tmp"
+# Below the provisioned root, not in /boot: a run has begun to write and has not said that it is done. Where the run failed or
+# was killed and the boot went on, the image itself may take the stamp away, and then no name in /boot tells of what is left.
+BEGUN = "var/lib/kdump-karg/write-begun"
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,8 @@ class BootState:
     marker: bool = False
     config_dir: bool = False
     free_bytes: int | None = None
+    free_inodes: int | None = None
+    litter: bool = False  # a file that was to replace an entry, left by a run that was cut short
 
     @property
     def unfinished(self) -> bool:
@@ -59,6 +66,8 @@ def read(boot: str, line: str) -> BootState:
         marker=tree.exists(boot, MARKER),
         config_dir=tree.exists(boot, CONFIG_DIR),
         free_bytes=free_bytes(boot),
+        free_inodes=free_inodes(boot),
+        litter=tree.exists(boot, f"{ENTRIES}/{TEMPORARY}"),
     )
 
 
@@ -95,3 +104,12 @@ def free_bytes(boot: str) -> int | None:
     except OSError:
         return None
     return room.f_bfree * room.f_frsize
+
+
+def free_inodes(boot: str) -> int | None:
+    """How many files may still be made there; None where the file system does not say, or has no fixed number of them."""
+    try:
+        room = os.statvfs(boot)
+    except OSError:
+        return None
+    return room.f_ffree if room.f_files else None

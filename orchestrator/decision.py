@@ -180,6 +180,8 @@ def obstacle(here: Surroundings, machine: Machine, wanted: Wanted, boot: BootSta
     if is_first_boot(here) and boot.stamp and not boot.unfinished and not bls.carries(boot.options.text, bls.FIRST_BOOT):
         return f"{entry} lacks {bls.FIRST_BOOT}, so the first boot cannot be ended with the same write; add it to its options"
     needed = _size(boot.text) + len(wanted.crashkernel) + SPARE_BYTES
+    if boot.free_inodes == 0:
+        return "/boot is full: no inode is free and 1 is needed; remove what is not needed there"
     if boot.free_bytes is not None and boot.free_bytes < needed:
         return f"/boot is full: {boot.free_bytes} bytes are free and {needed} are needed; remove what is not needed there"
     return ""

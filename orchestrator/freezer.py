@@ -23,8 +23,8 @@ CANNOT_FREEZE = (errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY, errno.EPERM, errn
 def settle(path: str) -> None:
     """Bring everything written so far to the file system that holds the directory `path` where a boot loader finds it.
 
-    A child process thaws when this process dies between the two calls. A file system that cannot be frozen (or that
-    somebody else has frozen) is synced instead. Raises Failure where freezing itself fails.
+    A child process thaws when this process dies between the two calls, and when thawing fails here. A file system that
+    cannot be frozen (or that somebody else has frozen) is synced instead. Raises Failure where freezing or thawing fails.
     """
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     ours, watched = os.pipe()
@@ -35,9 +35,9 @@ def settle(path: str) -> None:
     os.close(ours)
     try:
         _freeze_and_thaw(directory, path)
+        _say_done(watched)
     finally:
-        os.write(watched, b"done")
-        os.close(watched)
+        os.close(watched)  # without the word before it the child thaws
         os.waitpid(watchdog, 0)
         os.close(directory)
 
@@ -51,7 +51,18 @@ def _freeze_and_thaw(directory: int, path: str) -> None:
             raise Failure(f"{path} cannot be frozen to flush its journal ({error.strerror}); check the file system") from error
         os.sync()
         return
-    fcntl.ioctl(directory, FITHAW, 0)
+    try:
+        fcntl.ioctl(directory, FITHAW, 0)
+    except OSError as error:
+        raise Failure(f"{path} could not be thawed at once ({error.strerror}); check the file system") from error
+
+
+def _say_done(pipe: int) -> None:
+    """Tell the child that there is nothing to thaw. Had somebody killed it, that is no matter now."""
+    try:
+        os.write(pipe, b"done")
+    except BrokenPipeError:
+        pass
 
 
 def _watch(directory: int, pipe: int) -> None:

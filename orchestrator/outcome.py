@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from orchestrator import intent, process, tree
+from orchestrator import bootstate, intent, log, process, tree
 from orchestrator.decision import Decision, Kind
 
 RUN_DIR = "run/kdump-karg"
@@ -36,6 +36,17 @@ def read(root: str) -> Outcome | None:
 def request_reboot(root: str) -> None:
     """Ask the reboot unit for the one reboot. In a captured tree the request is the only trace outside boot/."""
     _write(root, REBOOT_REQUIRED, "")
+
+
+def begin(root: str) -> None:
+    """Leave word that a write of /boot is under way, for the boot after one that went on though the write did not end.
+
+    Where it cannot be left, only that boot misses it: no reason to stop here.
+    """
+    try:
+        _write(intent.provisioned_root(root), bootstate.BEGUN, "")
+    except OSError as error:
+        log.say(log.WARNING, f"/{bootstate.BEGUN}: {error.strerror}; a write that fails half way will not be taken up later")
 
 
 def record(root: str, decision: Decision) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator import bls, grub
-from orchestrator.bootstate import CONFIG_DIR, MARKER, STAMP, BootState
+from orchestrator.bootstate import CONFIG_DIR, ENTRIES, MARKER, STAMP, TEMPORARY, BootState
 from orchestrator.decision import Decision, Kind
 
 
@@ -107,3 +107,9 @@ def steps(boot: BootState, final: str) -> tuple[Step, ...]:
     if boot.marker or (ending and boot.stamp):
         found.append(Remove(MARKER))
     return tuple(found)
+
+
+def swept(made: Plan, boot: BootState) -> Plan:
+    """The plan, with what an earlier run left beside the entries removed; to replace an entry does that anyway."""
+    done = not boot.litter or made.decision.kind is Kind.REFUSE or any(isinstance(step, Replace) for step in made.steps)
+    return made if done else Plan(made.decision, (*made.steps, Remove(f"{ENTRIES}/{TEMPORARY}")), made.reboot)

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator import decision, intent, log, machine
+from orchestrator import decision, intent, log, machine, tree
 from orchestrator.decision import Decision, Kind
 from orchestrator.errors import Failure, Refusal
 
 TYPE_CHECKING = False  # importing it from typing would cost more than the work of most runs
 if TYPE_CHECKING:
-    from orchestrator.apply import Settle
     from orchestrator.bootstate import BootState
     from orchestrator.decision import Wanted
     from orchestrator.intent import Intent
@@ -83,26 +82,33 @@ def plan(target: Target) -> Plan:
 
 def _plan(target: Target, facts: Facts) -> Plan:
     """As `plan`, from facts; raises Refusal."""
-    from orchestrator.plan import Plan, make
+    from orchestrator.plan import Plan
 
     if facts.settled is not None and not left_over(target, facts.here):
         return Plan(facts.settled)
     from orchestrator import bootfs
 
     with bootfs.reach(target.root, live=target.live, initramfs=facts.here.initramfs, write=False) as boot:
-        state = _state(boot, facts)
-        log.debug(f"boot file system at {boot}: {state}")
-        return make(_decide(target, boot, state, facts), state)
+        return plan_for(target, boot, facts)
 
 
-def _state(boot: str, facts: Facts) -> BootState:
+def plan_for(target: Target, boot: str, facts: Facts) -> Plan:
+    """The plan for what is on the boot file system now."""
+    from orchestrator.plan import make, swept
+
+    found = state(boot, facts)
+    log.debug(f"boot file system at {boot}: {found}")
+    return swept(make(decide(target, boot, found, facts), found), found)
+
+
+def state(boot: str, facts: Facts) -> BootState:
     """The boot file system's facts."""
     from orchestrator import bootstate
 
     return bootstate.read(boot, facts.here.cmdline)
 
 
-def _decide(target: Target, boot: str, state: BootState, facts: Facts) -> Decision:
+def decide(target: Target, boot: str, found: BootState, facts: Facts) -> Decision:
     """The decision with all facts in hand."""
     if facts.settled is not None:
         return facts.settled
@@ -111,66 +117,54 @@ def _decide(target: Target, boot: str, state: BootState, facts: Facts) -> Decisi
 
     asked = facts.question
     used = backend.read(intent.provisioned_root(target.root), boot, asked.machine.arch.name)
-    decided = decision.decide(asked.intent, facts.here, asked.machine, asked.wanted, state, used)
+    decided = decision.decide(asked.intent, facts.here, asked.machine, asked.wanted, found, used)
     if decided.kind is not Kind.CHANGE:
         return decided
     from orchestrator import capture, impact, need
 
     line = facts.here.cmdline
-    danger = impact.danger(impact.read(target.root, line, state.text))
+    danger = impact.danger(impact.read(target.root, line, found.text))
     if danger:
         return Decision(Kind.REFUSE, danger, asked.wanted)
-    found = capture.read(target.root, boot, line, state.text)
-    log.debug(f"capture kernel: {found}")
-    weighed = need.weigh(asked.intent, asked.machine, asked.wanted, found)
-    return decision.decide(asked.intent, facts.here, asked.machine, weighed, state, used)
+    kernel = capture.read(target.root, boot, line, found.text)
+    log.debug(f"capture kernel: {kernel}")
+    weighed = need.weigh(asked.intent, asked.machine, asked.wanted, kernel)
+    return decision.decide(asked.intent, facts.here, asked.machine, weighed, found, used)
 
 
 def left_over(target: Target, here: Surroundings) -> bool:
-    """Did an earlier boot's run leave its mark, or a stamp, on a /boot that is in place? Costs two look-ups.
+    """Did an earlier boot's run leave a mark of its own, or the stamp? /boot is in place. Costs three look-ups.
 
     That is to be finished even where nothing asks any more: a wish of the rendered config is gone after the first boot.
     """
-    from orchestrator import tree
-    from orchestrator.bootstate import MARKER, STAMP
+    from orchestrator.bootstate import BEGUN, MARKER, STAMP
 
     if decision.is_first_boot(here) or decision.switched_off(here):
         return False
-    return any(tree.exists(target.root, f"boot/{name}") for name in (MARKER, STAMP))
+    return any(tree.exists(target.root, path) for path in (f"boot/{MARKER}", f"boot/{STAMP}", BEGUN))
 
 
 def apply(target: Target) -> Plan:
     """Plan, carry the plan out, and read everything again to see that it took. Raises Failure where it did not."""
+    try:
+        return _apply(target)
+    except OSError as error:
+        raise Failure(f"{error.filename or '/boot'}: {error.strerror}; nothing is half written, run apply again") from error
+
+
+def _apply(target: Target) -> Plan:
+    """As `apply`; what is only needed for a change is in transaction.py."""
     facts = gather(target)
     made = _plan(target, facts)
     if made.steps:
-        from orchestrator import bootfs
-        from orchestrator import apply as writer
+        from orchestrator import transaction
 
-        with bootfs.reach(target.root, live=target.live, initramfs=facts.here.initramfs, write=True) as boot:
-            writer.apply(made, boot, _settle(target))
-            _verify(target, boot, made, facts)
+        return transaction.write(target, made, facts)
+    if made.decision.kind is not Kind.REFUSE and not decision.is_first_boot(facts.here):
+        from orchestrator import transaction
+
+        transaction.forget(target)
     return made
-
-
-def _settle(target: Target) -> Settle:
-    """What makes a step safe from a power cut; in a captured tree there is no boot loader to wait for."""
-    if target.live:
-        from orchestrator.freezer import settle
-
-        return settle
-    return lambda directory: None
-
-
-def _verify(target: Target, boot: str, made: Plan, facts: Facts) -> None:
-    """Facts and decision once more: the entry must have it now, in its final form, and nothing may be left to do."""
-    from orchestrator.plan import make
-
-    state = _state(boot, facts)
-    again = _decide(target, boot, state, facts)
-    expected = Kind.PENDING if made.decision.kind is Kind.CHANGE else made.decision.kind
-    if again.kind is not expected or make(again, state).steps:
-        raise Failure(f"/boot/{state.path} was written but reads back as {again.kind.value} ({again.reason}); check /boot")
 
 
 def in_initramfs(target: Target) -> bool:

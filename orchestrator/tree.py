@@ -7,11 +7,14 @@ followed as if the root were `/`. Nothing here decides anything and nothing outs
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
 from orchestrator.errors import Refusal
 
+# No such name; or one that this user may not see, which for `status` and `plan` comes to the same.
+ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENAMETOOLONG)
 MAX_LINKS = 40  # what the kernel follows in one look-up: path_resolution(7)
 
 
@@ -75,8 +78,14 @@ def names(root: str, path: str) -> list[str]:
 
 
 def exists(root: str, path: str) -> bool:
-    """Is there anything under this name? A dangling link counts."""
-    return os.path.lexists(resolve(root, path, last=False))
+    """Is there anything under this name? A dangling link counts. An I/O error is no answer but a Refusal."""
+    try:
+        os.lstat(resolve(root, path, last=False))
+    except OSError as error:
+        if error.errno in ABSENT:
+            return False
+        raise Refusal(f"/{path} cannot be looked up ({error.strerror}); check the file system") from error
+    return True
 
 
 def is_directory(root: str, path: str) -> bool:
@@ -88,8 +97,10 @@ def is_directory(root: str, path: str) -> bool:
 
 
 def link_target(root: str, path: str) -> str | None:
-    """What a symbolic link says, or None where there is no link of that name."""
+    """What a symbolic link says, or None where there is no link of that name. An I/O error is a Refusal."""
     try:
         return os.readlink(resolve(root, path, last=False))
-    except OSError:
-        return None
+    except OSError as error:
+        if error.errno in (*ABSENT, errno.EINVAL):
+            return None
+        raise Refusal(f"/{path} cannot be looked up ({error.strerror}); check the file system") from error

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a plan to a verified write: the locks, the word left while it is under way, one more plan where /boot has changed."""
+
+from __future__ import annotations
+
+import os
+
+from orchestrator import apply as writer
+from orchestrator import bootfs, intent, log, outcome, run, tree
+from orchestrator.apply import Settle
+from orchestrator.bootstate import BEGUN
+from orchestrator.decision import Kind
+from orchestrator.errors import Failure, Refusal
+from orchestrator.plan import Plan, make
+from orchestrator.run import Facts, Target
+
+
+def write(target: Target, made: Plan, facts: Facts) -> Plan:
+    """Carry a plan out and verify it; returns the plan that was carried out.
+
+    Raises Refusal where /boot changes under our hands twice, is read-only or kept by another, Failure where it cannot be
+    written or does not read back. On a live system BEGUN stands from before the first write until after the last.
+    """
+    with bootfs.reach(target.root, live=target.live, initramfs=facts.here.initramfs, write=True) as boot:
+        if target.live:
+            outcome.begin(target.root)
+        made = _carry_out(target, boot, made, facts)
+        _verify(target, boot, made, facts)
+    forget(target)
+    return made
+
+
+def forget(target: Target) -> None:
+    """Take back the word that a write is under way: it is done, or there is nothing to do."""
+    try:
+        os.unlink(tree.resolve(intent.provisioned_root(target.root), BEGUN, last=False))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        log.say(log.WARNING, f"/{BEGUN} cannot be removed ({error.strerror}); the next boot will look once more")
+
+
+def _carry_out(target: Target, boot: str, made: Plan, facts: Facts) -> Plan:
+    """Take the steps. Where a file is not as planned any more, plan once more, and only once. Raises as apply.apply()."""
+    settle = _settle(target)
+    try:
+        writer.apply(made, boot, settle)
+        return made
+    except writer.Changed as changed:
+        log.say(log.NOTICE, f"{changed}: planning once more")
+        taken = changed.taken
+    again = run.plan_for(target, boot, facts)
+    if again.decision.kind is Kind.REFUSE:
+        raise Refusal(again.decision.reason)
+    writer.apply(again, boot, settle)
+    return Plan(made.decision, again.steps, made.reboot) if taken else again
+
+
+def _settle(target: Target) -> Settle:
+    """What makes a step safe from a power cut; in a captured tree there is no boot loader to wait for."""
+    if target.live:
+        from orchestrator.freezer import settle
+
+        return settle
+    return lambda directory: None
+
+
+def _verify(target: Target, boot: str, made: Plan, facts: Facts) -> None:
+    """Facts and decision once more: the entry must have it now, in its final form, and nothing may be left to do."""
+    found = run.state(boot, facts)
+    again = run.decide(target, boot, found, facts)
+    expected = Kind.PENDING if made.decision.kind is Kind.CHANGE else made.decision.kind
+    if again.kind is not expected or make(again, found).steps:
+        raise Failure(f"/boot/{found.path} was written but reads back as {again.kind.value} ({again.reason}); check /boot")
