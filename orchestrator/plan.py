@@ -86,7 +86,10 @@ def make(decision: Decision, boot: BootState | None) -> Plan:
         options = grub.off_bad_lengths(options, bls.first_value(boot.text, "linux"))
         return Plan(decision, steps(boot, bls.restore_first_boot(options)), reboot=True)
     if boot.unfinished and decision.kind is not Kind.REFUSE:
-        return Plan(decision, steps(boot, bls.restore_first_boot(boot.options.text)))
+        # GRUB replays no journal: it can have booted the old entry, as a first boot, while Linux finds the new one. The new
+        # entry was never booted then. Once only: the steps take the stamp away.
+        unseen = decision.kind is Kind.PENDING and boot.stamp
+        return Plan(decision, steps(boot, bls.restore_first_boot(boot.options.text)), reboot=unseen)
     return Plan(decision)
 
 

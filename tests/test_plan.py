@@ -75,11 +75,17 @@ def test_other_decisions_plan_nothing(make: Make, kind: Kind) -> None:
     assert plan.make(Decision(kind, "because"), None).steps == ()
 
 
-@pytest.mark.parametrize("kind", [Kind.ACTIVE, Kind.PENDING], ids=["active", "pending"])
-def test_an_unfinished_first_boot_is_finished_without_another_reboot(make: Make, kind: Kind) -> None:
+@pytest.mark.parametrize(("kind", "reboot"), [(Kind.ACTIVE, False), (Kind.PENDING, True)], ids=["active", "pending"])
+def test_an_unfinished_first_boot_is_finished(make: Make, kind: Kind, reboot: bool) -> None:
+    """Pending with a stamp: GRUB booted the old entry, because the new one was in the journal only; it is booted now."""
     made = plan.make(Decision(kind, "because"), read(make(options=INTERIM)))
-    assert not made.reboot
+    assert made.reboot is reboot
     assert made.steps == (Remove(CONFIG_DIR), Rename(STAMP, MARKER), replace_step(INTERIM, FINAL), Remove(MARKER))
+
+
+def test_a_pending_entry_costs_no_second_reboot_once_the_stamp_is_gone(make: Make) -> None:
+    sample = make(options=INTERIM, stamp=False, extra={f"boot/{MARKER}": ""})
+    assert not plan.make(Decision(Kind.PENDING, "because"), read(sample)).reboot
 
 
 def test_a_refusal_leaves_an_unfinished_first_boot_alone(make: Make) -> None:
