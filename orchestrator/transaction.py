@@ -24,10 +24,20 @@ def write(target: Target, made: Plan, facts: Facts) -> Plan:
     with bootfs.reach(target.root, live=target.live, initramfs=facts.here.initramfs, write=True) as boot:
         if target.live:
             outcome.begin(target.root)
+            keep_provisioning()
         made = _carry_out(target, boot, made, facts)
         _verify(target, boot, made, facts)
     forget(target)
     return made
+
+
+def keep_provisioning() -> None:
+    """Bring all that Ignition wrote to disk before the first write says that Ignition need not run again.
+
+    It is in memory only until somebody syncs, and a machine that loses power then would never be provisioned. Linux mounts
+    those file systems, so the journal is enough: nothing has to be frozen.
+    """
+    os.sync()
 
 
 def forget(target: Target) -> None:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -83,6 +84,18 @@ def test_a_write_that_does_not_read_back_is_a_failure(make: Make) -> None:
             run.apply(target(sample))
 
     assert in_child(action) == 0
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_what_ignition_wrote_is_on_disk_before_the_first_write(make: Make, monkeypatch: pytest.MonkeyPatch, live: bool) -> None:
+    """A captured tree is nobody's provisioning."""
+    sample = make()
+    texts: list[str] = []
+    monkeypatch.setattr("os.sync", lambda: texts.append(sample.text()))
+    monkeypatch.setattr("orchestrator.freezer.settle", lambda directory: None)
+    monkeypatch.setattr("orchestrator.bootfs.reach", lambda *_, **__: nullcontext(sample.boot))
+    run.apply(Target(str(sample.root), live))
+    assert texts == ([entry_text()] if live else [])
 
 
 @pytest.mark.parametrize(("conf", "expected"), [("strict=yes\n", True), ("strict=yes\ncrashkernel=08M\n", True), (None, False)])
