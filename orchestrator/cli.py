@@ -30,7 +30,7 @@ options:
   --help       print this help
   --version    print the version
 
-exit status: 0 done or nothing to do, 1 failed or not armed, 2 usage, 3 refused
+exit status: 0 done, armed or nothing to do, 1 failed, 2 usage, 3 refused, 4 kdump wanted but not armed (status, report)
 """
 COMMANDS = ("plan", "apply", "status", "report")
 WITH_JSON = ("plan", "status")

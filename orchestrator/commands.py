@@ -41,11 +41,12 @@ def status(target: Target, json: bool) -> int:
 
 
 def report(target: Target) -> int:
-    """Give the report."""
-    from orchestrator import chain
+    """Give the report: the table to stdout, the verdict to stderr, which a unit of ours sends to the journal."""
+    from orchestrator import chain, show
     from orchestrator import report as once
 
     found = once.give(target)
+    _print(show.chain_table(found))
     log.say(log.NOTICE if found.armed else log.ERROR, found.verdict)
     if target.live:
         once.show_on_consoles()

@@ -15,11 +15,15 @@ STATUS = "run/kdump-karg/status.json"
 
 
 def give(target: Target) -> Chain:
-    """Write the report and take back the notes that asked for it, so that it is given once. Returns the chain."""
+    """Write the report and take back the notes that asked for it, so that it is given once. Returns the chain.
+
+    The login console is spared what nobody wants to know.
+    """
     from orchestrator.show import chain_json
 
     found = chain.read(target)
-    for path, text in ((ISSUE, issue(found)), (STATUS, chain_json(found))):
+    texts = {STATUS: chain_json(found), ISSUE: issue(found)} if found.wanted else {STATUS: chain_json(found)}
+    for path, text in texts.items():
         place = tree.resolve(target.root, path)
         os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
         with open(place, "w", encoding="utf-8", errors="backslashreplace") as file:
@@ -33,8 +37,10 @@ def give(target: Target) -> Chain:
 
 
 def issue(found: Chain) -> str:
-    """The line for the login console; agetty(8) gives backslashes a meaning."""
-    return f"kdump-karg: {found.verdict}\n".replace("\\", "\\\\")
+    """The text for the login console, the verdict first; agetty(8) gives backslashes a meaning."""
+    from orchestrator.show import chain_table
+
+    return f"kdump-karg: {found.verdict}\n{chain_table(found)}".replace("\\", "\\\\")
 
 
 def show_on_consoles() -> None:

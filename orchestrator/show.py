@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from orchestrator.chain import Chain
+from orchestrator.links import NAMES, Capture
 from orchestrator.plan import FileChange, Plan
 
 
@@ -56,23 +57,50 @@ def plan_json(plan: Plan) -> str:
 
 
 def chain_text(found: Chain) -> str:
-    """One line a link, the verdict last."""
-    lines = [f"{'ok' if link.ok else 'BROKEN':<8}{link.name:<14}{link.detail}" for link in found.links]
-    lines += [f"{'':<8}{'last vmcore':<14}{found.vmcore}"] if found.vmcore else []
-    return "\n".join([*lines, found.verdict]) + "\n"
+    """The table, and the verdict on the last line."""
+    return f"{chain_table(found)}{found.verdict}\n"
+
+
+def chain_table(found: Chain) -> str:
+    """A row for every link, those after the broken one too, and for the last dump; nothing where kdump is not wanted."""
+    if not found.wanted:
+        return ""
+    rows = [("ok" if link.ok else "BROKEN", link.name, link.detail) for link in found.links]
+    if found.broken is not None and found.broken.mend:
+        rows.append(("", "how to mend it", found.broken.mend))
+    rows += [("-", name, "not looked at") for name in NAMES[len(found.links) :]]
+    rows.append(("", "last vmcore", found.vmcore or "none"))
+    rows += [("WARNING", "", text) for text in found.warnings]
+    return "".join(f"{mark:<9}{name:<22}{text}\n" if name else f"{mark:<9}{text}\n" for mark, name, text in rows)
 
 
 def chain_json(found: Chain) -> str:
     """One JSON object."""
     from json import dumps
 
+    broken = found.broken
     document = {
         "armed": found.armed,
         "wanted": found.wanted,
         "verdict": found.verdict,
-        "broken": found.broken.name if found.broken else None,
+        "broken": broken.name if broken else None,
+        "mend": (broken.mend or broken.detail) if broken else None,
         "links": [{"name": link.name, "ok": link.ok, "detail": link.detail} for link in found.links],
+        "reserved_bytes": found.reserved,
+        "needed_bytes": found.needed,
+        "capture": capture_document(found.capture) if found.capture else None,
+        "warnings": list(found.warnings),
         "vmcore": found.vmcore,
-        "needed_bytes": found.needed_bytes,
     }
     return dumps(document, indent=2) + "\n"
+
+
+def capture_document(found: Capture) -> dict[str, str | None]:
+    """What is known of the capture kernel's command line, as JSON shows it."""
+    return {
+        "package": found.facts.package.value,
+        "config": found.facts.config.path,
+        "predicted": found.forecast.line,
+        "unknown": found.forecast.unknown or None,
+        "recorded": found.facts.recorded,
+    }

@@ -102,7 +102,7 @@ def test_bad_input_as_json_and_in_status(make: Make, capsys: Output, overrides: 
     document = json.loads(capsys.readouterr().out)
     assert document["decision"] == "REFUSE"
     assert (document["reboot"], document["files"]) == (False, [])
-    assert call(sample, "status", "--json") == 1
+    assert call(sample, "status", "--json") == 4
     assert json.loads(capsys.readouterr().out)["broken"]
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator import bls, chain, outcome, report, show
+from orchestrator import bls, chain, dumps, outcome, report, show
+from orchestrator.links import NAMES, Link
 from orchestrator.run import Target
 from tests.conftest import Make
 from tests.powercut import FINAL
@@ -23,7 +24,8 @@ ARMED: dict[str, Any] = {
     "stamp": False,
     "config": False,
 }
-NAMES = ["intent", "provisioning", "entry", "command line", "reserved", "loaded"]
+NEW_NAMES = {"sys/kernel/kexec/crash_size": f"{256 << 20}\n", "sys/kernel/kexec/crash_loaded": "1\n"}
+OPENSHIFT = 'KDUMP_COMMANDLINE_REMOVE="hugepages hugepagesz slub_debug quiet log_buf_len swiotlb"\n'
 
 
 def target(sample: Sample) -> Target:
@@ -63,6 +65,18 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("nothing reserved, no iomem", {"crash_size": "0\n", "iomem": None}, "reserved", "/proc/iomem is missing"),
     ("not loaded", {"crash_loaded": "0\n"}, "loaded", "kdump.service or kdump-tools.service"),
     ("not loaded, no file", {"crash_loaded": None}, "loaded", "no capture kernel is loaded"),
+    (
+        "harmful",
+        {"cmdline": f"{LATER_LINE} crashkernel={AUTO} rd.break", "extra": {"sysroot/etc/sysconfig/kdump": OPENSHIFT}},
+        "capture command line",
+        "rd.break stays",
+    ),
+    (
+        "harmful, says the note of the load",
+        {"extra": {"sysroot/usr/sbin/kdump-config": "", "sysroot/var/crash/kexec_cmd": 'k --command-line="hugepages=9"'}},
+        "capture command line",
+        "hugepages=9 stays",
+    ),
 ]
 
 
@@ -70,10 +84,11 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
 def test_the_first_broken_link(make: Make, overrides: dict[str, Any], name: str, words: str) -> None:
     found = chain.read(target(make(**{**ARMED, **overrides})))
     assert found.broken is not None and found.broken.name == name
-    assert words in found.broken.detail
-    assert [link.name for link in found.links] == NAMES[: NAMES.index(name) + 1]
-    assert found.verdict.startswith(f"kdump is NOT armed: {name}: ")
-    assert not found.armed and chain.exit_status(found) == 1
+    assert words in f"{found.broken.detail}; {found.broken.mend}"
+    assert tuple(link.name for link in found.links) == NAMES[: NAMES.index(name) + 1]
+    assert found.verdict.startswith(f"kdump is NOT armed: {name}: {found.broken.detail}")
+    assert found.verdict.endswith(found.broken.mend)
+    assert found.wanted and not found.armed and chain.exit_status(found) == 4
 
 
 ARMED_TOO: list[tuple[str, dict[str, Any]]] = [
@@ -82,6 +97,9 @@ ARMED_TOO: list[tuple[str, dict[str, Any]]] = [
     ("/boot cannot be read", {"loader": None}),
     ("by a change of this boot", {"extra": note("CHANGE")}),
     ("found active", {"extra": note("ACTIVE")}),
+    ("as linux 6.19 and later tell it", {"crash_size": None, "crash_loaded": None, "extra": NEW_NAMES}),
+    ("clean", {"extra": {"sysroot/etc/sysconfig/kdump": OPENSHIFT}}),
+    ("not known to be clean", {"extra": {"sysroot/etc/sysconfig/kdump": "KDUMP_COMMANDLINE=$(cat /etc/x)\n"}}),
 ]
 
 
@@ -89,7 +107,7 @@ ARMED_TOO: list[tuple[str, dict[str, Any]]] = [
 def test_armed(make: Make, overrides: dict[str, Any]) -> None:
     found = chain.read(target(make(**{**ARMED, **overrides})))
     assert found.armed and found.broken is None and chain.exit_status(found) == 0
-    assert [link.name for link in found.links] == NAMES
+    assert tuple(link.name for link in found.links) == NAMES and found.wanted and found.reserved == 256 << 20
     assert found.verdict == "kdump is armed: the capture kernel is loaded into 256 MiB of reserved memory"
 
 
@@ -97,6 +115,39 @@ def test_not_wanted(make: Make) -> None:
     found = chain.read(target(make(ignition=NO_WISH, preset=None)))
     assert (found.wanted, found.links, found.armed, chain.exit_status(found)) == (False, (), False, 0)
     assert found.verdict.startswith("kdump is not wanted")
+
+
+CAPTURE_LINKS: list[tuple[str, dict[str, str | bytes], str]] = [
+    ("no package", {}, "not known: no kdump package whose rules are known is installed"),
+    ("by the rules", {"sysroot/etc/sysconfig/kdump": ""}, "nothing harmful in it, by kdump-utils's rules"),
+    (
+        "as noted",
+        {"sysroot/etc/default/kdump-tools": "", "sysroot/var/crash/kexec_cmd": f'k --command-line="{LATER_LINE}" --initrd=x k'},
+        "nothing harmful in it, as noted when it was loaded",
+    ),
+    ("unknown", {"sysroot/etc/sysconfig/kdump": "if x\n"}, "not known: /etc/sysconfig/kdump:1 is more than an assignment"),
+]
+
+
+@pytest.mark.parametrize(("extra", "words"), [row[1:] for row in CAPTURE_LINKS], ids=[row[0] for row in CAPTURE_LINKS])
+def test_what_is_said_of_the_capture_kernel_that_would_dump(make: Make, extra: dict[str, str | bytes], words: str) -> None:
+    last = chain.read(target(make(**ARMED, extra=extra))).links[-1]
+    assert last.name == "capture command line" and last.ok and last.detail.startswith(words)
+
+
+def test_what_was_noted_of_an_earlier_load_counts_for_nothing(make: Make) -> None:
+    noted = {"sysroot/etc/default/kdump-tools": "", "sysroot/var/crash/kexec_cmd": 'k --command-line="hugepages=9"'}
+    found = chain.read(target(make(**{**ARMED, "crash_loaded": "0\n"}, extra=noted)))
+    assert found.capture is not None and found.capture.facts.recorded is None and found.warnings == ()
+
+
+def test_reserved_is_shown_beside_needed() -> None:
+    from orchestrator import links
+    from orchestrator.machine import Surroundings
+
+    here = Surroundings("", False, False, False)
+    assert links.reserved_link("", here, 192 << 20, 230 << 20).detail.endswith("(192 MiB) are reserved, about 230 MiB are needed")
+    assert links.reserved_link("", here, 192 << 20).detail == "201326592 bytes (192 MiB) are reserved"
 
 
 def test_between_the_two_boots_the_command_line_is_what_is_missing(make: Make) -> None:
@@ -116,9 +167,12 @@ DUMPS: list[tuple[str, list[str], str | None]] = [
 
 
 @pytest.mark.parametrize(("files", "expected"), [row[1:] for row in DUMPS], ids=[row[0] for row in DUMPS])
-def test_the_last_dump(make: Make, files: list[str], expected: str | None) -> None:
-    sample = make(extra={f"var/crash/{name}": "x" for name in files})
-    assert chain.last_vmcore(str(sample.root)) == (f"/var/crash/{expected}" if expected else None)
+@pytest.mark.parametrize("where", ["", "sysroot/"], ids=["real root", "initramfs"])
+def test_the_last_dump(make: Make, files: list[str], expected: str | None, where: str) -> None:
+    sample = make(extra={f"{where}var/crash/{name}": "x" for name in files})
+    if not where:
+        (sample.root / "sysroot").rename(sample.root / "elsewhere")
+    assert dumps.last(str(sample.root)) == (f"/var/crash/{expected}" if expected else None)
 
 
 def test_the_report_is_given_once(make: Make) -> None:
@@ -127,7 +181,7 @@ def test_the_report_is_given_once(make: Make) -> None:
     (sample.root / "sysroot/var").rename(sample.root / "var")
     found = report.give(target(sample))
     assert found.armed
-    assert sample.text(report.ISSUE) == f"kdump-karg: {found.verdict}\n"
+    assert sample.text(report.ISSUE) == f"kdump-karg: {found.verdict}\n{show.chain_table(found)}"
     assert json.loads(sample.text(report.STATUS))["verdict"] == found.verdict
     assert not sample.has(outcome.REPORT_NOW) and not sample.has(outcome.REPORT_LATER)
     assert report.give(target(sample)) == found
@@ -154,18 +208,108 @@ def test_a_name_that_is_no_utf8_does_not_stop_the_report(make: Make) -> None:
     assert not report.give(target(sample)).armed
 
 
+def test_the_login_console_is_spared_what_nobody_wants_to_know(make: Make) -> None:
+    sample = make(ignition=NO_WISH, preset=None)
+    assert not report.give(target(sample)).wanted
+    assert json.loads(sample.text(report.STATUS))["wanted"] is False and not sample.has(report.ISSUE)
+
+
 def test_agetty_gives_backslashes_a_meaning() -> None:
-    broken = chain.Chain(True, (chain.Link("intent", False, "a\\d"),), None)
-    assert report.issue(broken) == "kdump-karg: kdump is NOT armed: intent: a\\\\d\n"
+    broken = chain.Chain(True, (Link("intent", False, "a\\d"),), None)
+    assert report.issue(broken).startswith("kdump-karg: kdump is NOT armed: intent: a\\\\d\nBROKEN ")
+    assert report.issue(broken).count("\\") == 4
 
 
-def test_status_as_text_and_as_json(make: Make) -> None:
-    found = chain.read(target(make(**{**ARMED, "crash_loaded": "0\n"}, extra={"var/crash/1/vmcore": ""})))
-    lines = show.chain_text(found).splitlines()
-    assert [line.split()[0] for line in lines[:6]] == ["ok"] * 5 + ["BROKEN"]
-    assert lines[6].split() == ["last", "vmcore", "/var/crash/1/vmcore"]
-    assert lines[7] == found.verdict
+TABLE = f"""\
+ok       intent                kdump.service enabled by /etc/systemd/system-preset/20-ignition.preset: crashkernel=auto
+ok       provisioning          nothing was done in this boot
+ok       entry                 /boot/loader/entries/ostree-1.conf has crashkernel={AUTO}
+ok       command line          /proc/cmdline has crashkernel={AUTO}
+ok       reserved              268435456 bytes (256 MiB) are reserved
+BROKEN   loaded                no capture kernel is loaded
+         how to mend it        look at the log of kdump.service or kdump-tools.service, and enable it if it did not run
+-        capture command line  not looked at
+         last vmcore           /var/crash/1/vmcore
+WARNING  KDUMP_COMMANDLINE_REMOVE in /etc/sysconfig/kdump lacks ignition.firstboot, so a crash in a first boot would provision \
+again: add it
+kdump is NOT armed: loaded: no capture kernel is loaded; look at the log of kdump.service or kdump-tools.service, and enable it \
+if it did not run
+"""
+
+
+def test_status_as_text(make: Make) -> None:
+    extra = {"sysroot/var/crash/1/vmcore": "", "sysroot/etc/sysconfig/kdump": OPENSHIFT}
+    found = chain.read(target(make(**{**ARMED, "crash_loaded": "0\n"}, extra=extra)))
+    assert show.chain_text(found) == TABLE
+
+
+def test_status_as_text_where_nothing_asks(make: Make) -> None:
+    found = chain.read(target(make(ignition=NO_WISH, preset=None)))
+    assert show.chain_text(found) == f"{found.verdict}\n" and show.chain_table(found) == ""
+
+
+def test_status_as_json(make: Make) -> None:
+    extra = {"sysroot/var/crash/1/vmcore": "", "sysroot/etc/sysconfig/kdump": OPENSHIFT}
+    found = chain.read(target(make(**{**ARMED, "crash_loaded": "0\n"}, extra=extra)))
     document = json.loads(show.chain_json(found))
+    assert list(document) == [
+        *("armed", "wanted", "verdict", "broken", "mend", "links", "reserved_bytes", "needed_bytes", "capture", "warnings"),
+        "vmcore",
+    ]
     assert (document["armed"], document["wanted"], document["broken"]) == (False, True, "loaded")
+    assert document["mend"].startswith("look at the log of ") and document["verdict"] == found.verdict
     assert document["vmcore"] == "/var/crash/1/vmcore"
-    assert [link["name"] for link in document["links"]] == NAMES
+    assert (document["reserved_bytes"], document["needed_bytes"]) == (256 << 20, None)
+    assert [link["name"] for link in document["links"]] == list(NAMES[:6])
+    assert all(set(link) == {"name", "ok", "detail"} for link in document["links"])
+    assert document["warnings"] == list(found.warnings) and len(found.warnings) == 1
+    assert document["capture"] == {
+        "package": "kdump-utils",
+        "config": "/etc/sysconfig/kdump",
+        "predicted": f"{LATER_LINE} rd.systemd.gpt_auto=no",
+        "unknown": None,
+        "recorded": None,
+    }
+
+
+EXTREMES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+    (
+        "not wanted",
+        {"ignition": NO_WISH, "preset": None},
+        {"armed": False, "wanted": False, "broken": None, "mend": None, "links": [], "capture": None, "warnings": []},
+    ),
+    ("armed", ARMED, {"armed": True, "wanted": True, "broken": None, "mend": None, "needed_bytes": None, "vmcore": None}),
+    ("the fix is in the sentence", {"loader": None}, {"broken": "entry", "reserved_bytes": 0}),
+    ("nothing can be read", {**ARMED, "crash_size": None}, {"broken": "reserved", "reserved_bytes": None}),
+    (
+        "not to be known",
+        {**ARMED, "extra": {"sysroot/etc/default/kdump-tools": "KDUMP_CMDLINE=`x`", "sysroot/var/crash/kexec_cmd": "x"}},
+        {
+            "capture": {
+                "package": "kdump-tools",
+                "config": "/etc/default/kdump-tools",
+                "predicted": None,
+                "unknown": "/etc/default/kdump-tools has '`x`', and no shell is run to work it out",
+                "recorded": None,
+            }
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("overrides", "expected"), [row[1:] for row in EXTREMES], ids=[row[0] for row in EXTREMES])
+def test_json_in_other_states(make: Make, overrides: dict[str, Any], expected: dict[str, Any]) -> None:
+    document = json.loads(show.chain_json(chain.read(target(make(**overrides)))))
+    assert {key: document[key] for key in expected} == expected
+    assert (document["mend"] is None) == (document["broken"] is None)
+
+
+def test_in_the_initramfs_and_in_the_real_root_the_same_is_said(make: Make) -> None:
+    extra = {"sysroot/etc/sysconfig/kdump": OPENSHIFT, "sysroot/var/crash/1/vmcore": "", "etc/initrd-release": "ID=x\n"}
+    sample = make(**ARMED, extra=extra)
+    before = show.chain_json(chain.read(target(sample)))
+    (sample.root / "etc").rename(sample.root / "initramfs-etc")
+    for name in ("etc", "var"):
+        (sample.root / "sysroot" / name).rename(sample.root / name)
+    assert show.chain_json(chain.read(target(sample))) == before
+    assert '"armed": true' in before and "/var/crash/1/vmcore" in before and "lacks ignition.firstboot" in before

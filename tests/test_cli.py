@@ -163,7 +163,7 @@ def test_version(capsys: Output) -> None:
 @pytest.mark.parametrize(
     ("overrides", "status"),
     [
-        ({}, 1),
+        ({}, 4),
         ({"ignition": NO_WISH, "preset": None}, 0),
         (
             {"cmdline": f"{LATER_LINE} crashkernel={AUTO}", "options": FINAL, "crash_size": "268435456", "crash_loaded": "1"},
@@ -180,7 +180,9 @@ def test_status_and_report(make: Make, capsys: Output, overrides: dict[str, Any]
     assert said.err == "" and "kdump is" in said.out
     assert sample.snapshot() == before
     assert call(sample, "report") == status
-    assert one_line(capsys.readouterr().err) == said.out.splitlines()[-1]
+    reported = capsys.readouterr()
+    assert one_line(reported.err) == said.out.splitlines()[-1]
+    assert reported.out + said.out.splitlines()[-1] + "\n" == said.out
 
 
 @root_only
@@ -221,7 +223,7 @@ def test_without_root_the_system_itself_is_looked_at(make: Make, tmp_path: Path,
         sys.stdout = open("/out", "w")  # noqa: SIM115  it stays for the life of the child
         raise SystemExit(cli.main([command]))
 
-    assert in_child(inside) == (0 if command == "plan" else 1)
+    assert in_child(inside) == (0 if command == "plan" else 4)
     assert ("decision: CHANGE" if command == "plan" else "entry: /boot/loader/entries/ostree-1.conf has no") in sample.text(
         "out"
     )

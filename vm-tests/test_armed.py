@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import guest
 import pytest
@@ -18,13 +19,22 @@ from machine import Machine
 
 ONCE = "one line, once\n"
 CRASH_TIMEOUT = 600.0
+DEFAULTS = "/etc/default/kdump-tools"
+# The image's, but without a line of its own for the capture kernel: Debian's rules make it.
+DEBIAN_RULES = """\
+USE_KDUMP=1
+KDUMP_KERNEL=/usr/lib/modules/$(uname -r)/vmlinuz
+KDUMP_INITRD=/usr/lib/kdump/initramfs.img
+KDUMP_COREDIR="/var/crash"
+KDUMP_KEXEC_ARGS=-s
+"""
 
 
 @pytest.fixture(scope="module")
 def armed(request: pytest.FixtureRequest, image: Path) -> Iterator[Machine]:
     """The machine in its second boot."""
     directory = fresh_directory(request.node)
-    config = Config().enable(KDUMP_UNIT).file("/etc/appended", ONCE, append=True)
+    config = Config().enable(KDUMP_UNIT).file("/etc/appended", ONCE, append=True).file(DEFAULTS, DEBIAN_RULES)
     with Machine(Disk.overlay(image, directory / "disk.qcow2"), log_dir=directory, ignition=config) as machine:
         machine.wait_boot()
         guest.settled(machine)
@@ -85,11 +95,29 @@ def test_report_was_given_once(armed: Machine) -> None:
     """In the journal, and above the login prompt."""
     log = armed.run("journalctl --boot --output=cat --unit=kdump-karg-report.service").text
     assert log.count("kdump is armed") == 1
-    assert "kdump is armed" in armed.run("cat /run/issue.d/50_kdump-karg.issue").text
+    issue = armed.run("cat /run/issue.d/50_kdump-karg.issue").text
+    assert "kdump is armed" in issue
+    assert all(row in log for row in issue.splitlines()[1:]) and "capture command line" in log
+
+
+def status(machine: Machine) -> tuple[int, dict[str, Any]]:
+    """The exit status of `status --json`, and what it says."""
+    done = machine.run("kdump-karg status --json", check=False)
+    return done.status, json.loads(done.text)
 
 
 @pytest.fixture(scope="module")
-def crashed(armed: Machine) -> Machine:
+def foreseen(armed: Machine) -> dict[str, Any]:
+    """What `status` says of the capture kernel's command line before the crash."""
+    number, document = status(armed)
+    assert (number, document["broken"], document["warnings"]) == (0, None, [])
+    capture = document["capture"]
+    assert isinstance(capture, dict)
+    return capture
+
+
+@pytest.fixture(scope="module")
+def crashed(armed: Machine, foreseen: dict[str, Any]) -> Machine:
     """The same machine after a panic, back by itself."""
     armed.crash()
     armed.wait_boot(CRASH_TIMEOUT)
@@ -109,11 +137,19 @@ def test_capture_kernel_did_not_provision(crashed: Machine) -> None:
     assert "ignition.firstboot" not in capture and "crashkernel" not in capture
 
 
+def test_capture_kernel_got_what_was_foreseen(crashed: Machine, foreseen: dict[str, Any]) -> None:
+    """Word for word: the line that Debian's rules were said to give, the one that was noted, and the one that was printed."""
+    (capture,) = (line for line in crashed.kernel_command_lines() if "elfcorehdr=" in line)
+    printed = [word for word in capture.split() if not word.startswith("elfcorehdr=")]
+    assert foreseen["predicted"].split() == printed == foreseen["recorded"].split()
+
+
 def test_comes_back_armed_and_silent(crashed: Machine) -> None:
     """Armed again; the report is not repeated; nothing of ours started but the question we ask now."""
     assert guest.kdump(crashed) == guest.Kdump(192 * MIB, loaded=True)
     assert guest.processes_of_ours(crashed) == 0
-    assert crashed.run("kdump-karg status --json").text.count("/var/crash/") == 1
+    assert crashed.run("systemctl is-active kdump-karg-report.service", check=False).text == "inactive"
+    assert status(crashed)[1]["vmcore"].startswith("/var/crash/")
 
 
 def test_ostree_keeps_the_karg(crashed: Machine) -> None:
@@ -121,3 +157,29 @@ def test_ostree_keeps_the_karg(crashed: Machine) -> None:
     crashed.run(f"ostree admin kargs edit-in-place --append-if-missing=crashkernel={AUTO} --append-if-missing=quiet", timeout=300.0)
     words = guest.options(guest.entry(crashed)).split()
     assert words.count(f"crashkernel={AUTO}") == 1 and words[-1] == "quiet"
+
+
+def test_loaded_with_a_harmful_argument_is_not_armed(crashed: Machine) -> None:
+    """A capture kernel that would provision the machine again is a broken link; before it is loaded, a warning."""
+    crashed.run(f"echo 'KDUMP_CMDLINE_APPEND=\"nr_cpus=1 ignition.firstboot\"' >>{DEFAULTS}")
+    number, document = status(crashed)
+    assert number == 0 and "loaded with other arguments" in document["warnings"][0]
+    crashed.run(f"systemctl restart {KDUMP_UNIT}", timeout=300.0)
+    number, document = status(crashed)
+    assert (number, document["broken"], document["warnings"]) == (4, "capture command line", [])
+    assert "ignition.firstboot stays" in document["verdict"] and DEFAULTS in document["mend"]
+
+
+def test_green_and_unarmed_is_impossible_on_a_later_boot(crashed: Machine) -> None:
+    """kdump-tools that is switched off in its own file starts, and succeeds, and loads nothing."""
+    crashed.run(f"sed -i s/USE_KDUMP=1/USE_KDUMP=0/ {DEFAULTS}")
+    crashed.reboot()
+    crashed.wait_boot()
+    guest.settled(crashed)
+    assert guest.kdump(crashed) == guest.Kdump(192 * MIB, loaded=False)
+    assert crashed.run(f"systemctl is-active {KDUMP_UNIT}").text == "active"
+    failed = crashed.run("systemctl --failed --plain --no-legend").text
+    assert failed.startswith("kdump-karg-report.service ") and failed.count("\n") == 0
+    assert crashed.run("systemctl show --value --property=ExecMainStatus kdump-karg-report.service").text == "4"
+    assert "kdump is NOT armed: loaded: " in crashed.run("cat /run/issue.d/50_kdump-karg.issue").text
+    assert status(crashed)[0] == 4
