@@ -91,7 +91,7 @@ def test_with_nothing_to_do_because_it_is_there(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["cmdline", "bls", "crashkernel", "value", "decision", "plan", "defaults", "arch", "errors", "show"]
+    "name", ["cmdline", "bls", "crashkernel", "placement", "value", "decision", "plan", "defaults", "arch", "errors", "show"]
 )
 def test_what_decides_touches_nothing(name: str) -> None:
     found = {module for module, _ in imports(f"orchestrator.{name}")}

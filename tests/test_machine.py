@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import machine
+from orchestrator import arch, machine
 from orchestrator.defaults import Hardware
 from orchestrator.errors import Refusal
 from tests.conftest import Make
@@ -108,3 +108,9 @@ CPUS: list[tuple[str, bool, int]] = [
 def test_cpus_of_the_capture_kernel(make: Make, text: str, fadump: bool, cpus: int) -> None:
     extra = {"sysroot/etc/sysconfig/kdump": text + "\n", FADUMP: f"{fadump:d}\n"}
     assert machine.hardware(str(make(extra=extra).root), "ppc64le").capture_cpus == cpus
+
+
+def test_the_release_decides_which_rules_hold(make: Make) -> None:
+    old = machine.read(str(make(extra={"proc/sys/kernel/osrelease": "6.1.0-50-cloud-amd64\n"}).root))
+    assert old.arch == arch.named("x86_64", "6.1.0")
+    assert machine.read(str(make().root)).arch == arch.named("x86_64") != old.arch
