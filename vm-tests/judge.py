@@ -40,11 +40,14 @@ MACHINES = {
         "qemu-system-aarch64", "-machine", "virt,gic-version=3", "-cpu", "cortex-a57",
         "-append", f"console=ttyAMA0 {BASE} ",
     ),
+    "riscv64": ("qemu-system-riscv64", "-machine", "virt", "-append", f"console=ttyS0 {BASE} "),
+    "ppc64le": ("qemu-system-ppc64", "-machine", "pseries", "-cpu", "POWER9", "-append", f"console=hvc0 {BASE} "),
 }  # fmt: skip
 INIT = """#!/bin/busybox sh
 busybox=/bin/busybox
 $busybox mount -t proc proc /proc
 $busybox mount -t sysfs sys /sys
+echo
 echo "judge: release $($busybox uname -r)"
 echo "judge: size $($busybox cat /sys/kernel/kexec_crash_size)"
 $busybox grep -E ' : (System RAM|Crash kernel)' /proc/iomem | $busybox sed 's/^/judge: iomem /'
@@ -52,6 +55,10 @@ $busybox dmesg | $busybox grep -v 'ommand line: ' | $busybox grep -iE 'crash|emo
 echo "judge: end"
 $busybox reboot -f
 """
+#: Where the log repeats the command line.
+QUOTING = ("Unknown kernel command line parameters", " ")
+#: Whose /proc/iomem does not list the reservation.
+HIDING = ("ppc64le",)
 ANSWER = re.compile(r"^judge: (\w+) ?(.*)$", re.MULTILINE)
 
 
@@ -123,11 +130,12 @@ def ask(kernel: Kernel, memory_mib: int, line: str, progress: Progress) -> Verdi
     answers = ANSWER.findall(text)
     if ("end", "") not in answers:
         raise NoVerdictError(f"{kernel}, {memory_mib} MiB, {line!r}: {complaint.decode(errors='replace')}\n{text[-2000:]}")
+    lines = [re.sub(r"^\[[^]]*\] ", "", rest) for key, rest in answers if key == "dmesg"]
     return Verdict(
         release=next(rest for key, rest in answers if key == "release"),
         crash_size=int(next(rest for key, rest in answers if key == "size")),
         iomem="\n".join(rest for key, rest in answers if key == "iomem"),
-        log=tuple(re.sub(r"^\[[^]]*\] ", "", rest) for key, rest in answers if key == "dmesg"),
+        log=tuple(line for line in lines if not line.startswith(QUOTING)),
     )
 
 

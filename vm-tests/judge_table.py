@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from kernels import KERNELS, Kernel
 
-NEWEST = KERNELS[2]
-X86 = tuple(kernel for kernel in KERNELS if kernel.arch == "x86_64")
-ARM = tuple(kernel for kernel in KERNELS if kernel.arch == "aarch64")
+MAIN = tuple(kernel for kernel in KERNELS if kernel.arch in ("x86_64", "aarch64"))
+NEWEST = MAIN[2]
 
 
 @dataclass(frozen=True)
@@ -156,7 +155,7 @@ PLACEMENT = (
     Pair(8192, "crashkernel=8G"),
     Pair(8192, "crashkernel=9G"),
     Pair(1024, "crashkernel=1T"),
-    Pair(256, "crashkernel=240M", "the kernel itself lies in the only piece of memory"),
+    Pair(256, "crashkernel=224M", "the kernel itself lies in the only piece of memory"),
     Pair(8192, "crashkernel=3G", "on aarch64 the piece below 4 GiB is 3 GiB long, and the kernel lies in it"),
     Pair(2048, "crashkernel=128M@16M", "on x86_64 the kernel lies there; with KASLR, nobody knows where"),
 )  # fmt: skip
@@ -164,10 +163,30 @@ PLACEMENT = (
 #: Costly for their memory map of 1 GiB.
 LARGE = (Pair(65536, "crashkernel=2G-64G:256M,64G-:512M"), Pair(65535, "crashkernel=2G-64G:256M,64G-:512M,high"))
 
+#: What the other architectures do differently.
+FURTHER = (
+    Pair(4096, "crashkernel=2G-4G:384M,4G-16G:512M,16G-64G:1G,64G-128G:2G,128G-:4G"),
+    Pair(2048, "crashkernel=134217729"),
+    Pair(2048, "crashkernel=128M,High"),
+    Pair(2048, "crashkernel=128M@1281M"),
+    Pair(8192, "crashkernel=128M@5G crashkernel=72M,low"),
+    Pair(2048, "crashkernel=128M@64G"),
+    Pair(8192, "crashkernel=256M,high"),
+    Pair(8192, "crashkernel=256M,high crashkernel=72M,low"),
+    Pair(8192, "crashkernel=4G"),
+    Pair(8192, "crashkernel=7G"),
+    Pair(8192, "crashkernel=7800M"),
+    Pair(8192, "crashkernel=9G"),
+    Pair(2048, "crashkernel=128M crashkernel=64M,cma"),
+    Pair(2048, "crashkernel=128M@16M", "on ppc64le the kernel lies there"),
+)  # fmt: skip
+
 
 def pairs(kernel: Kernel) -> tuple[Pair, ...]:
     """What this kernel is asked."""
-    others = [found for found in KERNELS if found != NEWEST]
+    if kernel not in MAIN:
+        return FURTHER
+    others = [found for found in MAIN if found != NEWEST]
     grammar = [
         pair for turn, pair in enumerate(GRAMMAR) if kernel in (NEWEST, others[turn % len(others)])
     ]  # fmt: skip

@@ -17,7 +17,8 @@ from kernels import KERNELS, Kernel
 from progress import Progress
 
 AT_ONCE = 2
-SAMPLE = 10  # of so many pairs, one
+SAMPLE = 12  # of so many pairs, one
+PPC_REFUSAL = "Crash kernel can not overlap current kernel"
 
 
 @dataclass(frozen=True)
@@ -34,23 +35,22 @@ class Case:
         reservation = self.prediction.reservation
         return (
             self.prediction.crash_size == self.verdict.crash_size
-            and self.prediction.parts == self.verdict.parts
+            and (self.prediction.parts == self.verdict.parts or self.prediction.arch.name in judge.HIDING)
             and (not reservation.problem or self.quotes == (not reservation.silent))
         )
 
     @property
     def quotes(self) -> bool:
         """Is the predicted message in the log? With `silent`, where it is ours: is any complaint?"""
-        problem = self.prediction.reservation.problem.replace("\t", r"\x09")
         if self.prediction.reservation.silent:
             return bool(self.verdict.log)
-        return problem in self.verdict.log
+        return self.prediction.reservation.problem in self.verdict.log
 
     @property
     def excused(self) -> bool:
         """The kernel could not place what was predicted to fit, and the table says why nobody can know."""
         known = self.prediction.arch
-        refusals = (known.no_place.split("(")[0], known.no_place_at_offset.split("(")[0])
+        refusals = (known.no_place.split("(")[0], known.no_place_at_offset.split("(")[0], PPC_REFUSAL)
         refused = not self.verdict.crash_size and any(line.startswith(refusals) for line in self.verdict.log)
         moved = bool(self.verdict.crash_size) and self.verdict.parts[-1:] == self.prediction.parts[-1:]
         return bool(self.pair.unknown) and not self.prediction.reservation.problem and (refused or moved)
@@ -64,7 +64,13 @@ class Case:
         )
 
 
-@pytest.mark.parametrize("kernel", KERNELS, ids=str)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The kernels that are asked."""
+    if "kernel" in metafunc.fixturenames:
+        asked = KERNELS if metafunc.config.getoption("--all-kernels") else judge_table.MAIN
+        metafunc.parametrize("kernel", asked, ids=str)
+
+
 def test_kernel_and_prediction_agree(kernel: Kernel, request: pytest.FixtureRequest) -> None:
     """On every pair: what is reserved, and the message where nothing is."""
     progress = Progress(f"judge {kernel}")
@@ -94,3 +100,10 @@ def test_the_table_is_large_enough() -> None:
     asked = [pair for kernel in KERNELS for pair in judge_table.pairs(kernel)]
     assert len(set(asked)) >= 120
     assert all(asked.count(pair) >= 2 for pair in asked)
+
+
+def test_the_sample_is_of_the_table() -> None:
+    """Every kernel of the two main architectures is asked something."""
+    for kernel in judge_table.MAIN:
+        asked = judge_table.sample(kernel, judge_table.pairs(kernel), SAMPLE)
+        assert 4 <= len(asked) < len(judge_table.pairs(kernel))
