@@ -10,7 +10,7 @@ MODULEDIR := $(DESTDIR)/usr/lib/dracut/modules.d/99kdump-karg
 MODULE := dracut/99kdump-karg
 REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
 
-.PHONY: setup packages freeze install check check-fast check-vm check-kernel bench demo clean
+.PHONY: setup packages freeze install check check-fast check-vm check-kernel fuzz bench demo clean
 
 setup: packages $(VENV)/installed
 
@@ -50,6 +50,10 @@ check-vm: setup
 # Every prediction of crashkernel= against six real kernels; check-vm asks a sample.
 check-kernel: setup
 	$(PYTHON) -m pytest vm-tests/test_kernel.py --all-kernels
+
+# A million inputs, and whether every parser takes linear time.
+fuzz: setup
+	$(PYTHON) -m tests.fuzz
 
 bench: freeze
 	$(PYTHON) -m tests.bench

@@ -71,11 +71,13 @@ def set_crashkernel(text: str, value: str) -> str:
     if not rivals:
         body = text.rstrip(" \t")
         return body + (" " if body else "") + KEY + value + text[len(body) :]
+    pieces = []
+    at = 0
+    for word in rivals[:-1]:
+        pieces.append(text[at : word.start])
+        at = word.end + 1  # with the one blank that follows it: another word does
     last = rivals[-1]
-    text = text[: last.start] + KEY + value + text[last.end :]
-    for word in reversed(rivals[:-1]):
-        text = _without(text, word)
-    return text
+    return "".join([*pieces, text[at : last.start], KEY, value, text[last.end :]])
 
 
 def _is_rival(word: Word, value: str) -> bool:
@@ -83,12 +85,6 @@ def _is_rival(word: Word, value: str) -> bool:
     if not word.text.startswith(KEY):
         return False
     return is_plain(word.text) or (not is_plain(value) and word.text.endswith(value[value.rindex(",") :]))
-
-
-def _without(text: str, word: Word) -> str:
-    """The text without a word and the one blank that followed it."""
-    end = word.end + 1 if text[word.end : word.end + 1] in (" ", "\t") else word.end
-    return text[: word.start] + text[end:]
 
 
 def end_first_boot(text: str) -> str:
@@ -108,7 +104,10 @@ def carries(text: str, variable: str) -> bool:
 
 def _swap(text: str, old: str, new: str) -> str:
     """The text with every word `old` replaced by `new` where it stands."""
-    for word in reversed(words(text)):
+    pieces = []
+    at = 0
+    for word in words(text):
         if word.text == old:
-            text = text[: word.start] + new + text[word.end :]
-    return text
+            pieces += [text[at : word.start], new]
+            at = word.end
+    return "".join([*pieces, text[at:]])

@@ -56,17 +56,19 @@ def ostree_target(line: str) -> str | None:
 
 
 def crashkernel_values(line: str) -> tuple[str, ...]:
-    """Every value the kernel takes for crashkernel=, in order.
+    """Every value the kernel may take for crashkernel=, in order.
 
     get_last_crashkernel() (linux kernel/crash_reserve.c) uses strstr(), so it also finds the key inside quotes, after
-    `--` and at the end of another key, and ends a value at a blank only.
+    `--` and at the end of another key, and ends a value at a blank only. Of several keys before one blank only the last
+    counts: their values end alike, and the last of a kind wins.
     """
     found = []
     at = line.find(KEY)
     while at >= 0:
         end = line.find(" ", at)
-        found.append(line[at + len(KEY) : end if end >= 0 else len(line)])
-        at = line.find(KEY, at + 1)
+        end = end if end >= 0 else len(line)
+        found.append(line[line.rfind(KEY, at, end) + len(KEY) : end])
+        at = line.find(KEY, end)
     return tuple(found)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from orchestrator import tree
 
 KDUMP_UNITS = ("kdump.service", "kdump-tools.service")
+LONGEST_PATTERN = 255  # of a unit's name (systemd.unit(5)); what is longer costs more time than it is worth
 UNIT_DIR = "etc/systemd/system"
 PRESET_DIR = "etc/systemd/system-preset"
 VENDOR_PRESET_DIR = "usr/lib/systemd/system-preset"
@@ -72,7 +73,7 @@ def _matches(pattern: str, unit: str) -> bool:
     """fnmatch(3), but the module that does it is only imported for the patterns that need it."""
     if pattern in ("*", unit):
         return True
-    if not any(char in pattern for char in "*?["):
+    if len(pattern) > LONGEST_PATTERN or not any(char in pattern for char in "*?["):
         return False
     from fnmatch import fnmatchcase
 

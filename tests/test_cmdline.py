@@ -75,7 +75,8 @@ CRASHKERNEL = [
     ('a="b crashkernel=1M c"', ("1M",)),
     ("-- crashkernel=1M", ("1M",)),
     ("crashkernel=1M\tx", ("1M\tx",)),
-    ("crashkernel=crashkernel=1M", ("crashkernel=1M", "1M")),
+    ("crashkernel=crashkernel=1M", ("1M",)),
+    ("crashkernel=1Mcrashkernel=2M crashkernel=3M", ("2M", "3M")),
 ]
 
 

@@ -110,3 +110,8 @@ def test_masked(tmp_path: Path, target: str, masked: bool) -> None:
     Sample(tmp_path).link(f"{unit.UNIT_DIR}/{KDUMP}", target)
     assert unit.is_masked(str(tmp_path), KDUMP) is masked
     assert not unit.is_masked(str(tmp_path), "kdump-tools.service")
+
+
+def test_a_pattern_longer_than_any_name_is_not_looked_at() -> None:
+    assert unit.preset_verdict("enable k*" + "*" * 246 + "\n", unit.KDUMP_UNITS[0]) is True
+    assert unit.preset_verdict("enable " + "[" * 100_000 + "\n", unit.KDUMP_UNITS[0]) is None
