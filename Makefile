@@ -10,7 +10,7 @@ MODULEDIR := $(DESTDIR)/usr/lib/dracut/modules.d/99kdump-karg
 MODULE := dracut/99kdump-karg
 REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
 
-.PHONY: setup packages freeze install check check-fast check-vm check-kernel fuzz bench demo clean
+.PHONY: setup packages freeze install check check-fast check-faults check-vm check-kernel fuzz bench demo clean
 
 setup: packages $(VENV)/installed
 
@@ -39,10 +39,14 @@ install: freeze
 	for unit in $(REAL_ROOT_UNITS); do ln -sfn ../$$unit $(UNITDIR)/multi-user.target.wants/$$unit; done
 	$(PYTHON) -m orchestrator.freeze install --frozen $(BUILD)/frozen --target $(if $(DESTDIR),$(DESTDIR),/)
 
-check: check-fast check-vm
+check: check-fast check-faults check-vm
 
 check-fast: freeze
 	$(PYTHON) -m pytest tests
+
+# Every system call on /boot, failing: some minutes. `check-fast` has a sample of it.
+check-faults: setup
+	KDUMP_KARG_FAULTS=all $(PYTHON) -m pytest tests/test_faults.py
 
 check-vm: setup
 	$(PYTHON) -m pytest vm-tests

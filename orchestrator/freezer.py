@@ -54,6 +54,8 @@ def _freeze_and_thaw(directory: int, path: str) -> None:
     try:
         fcntl.ioctl(directory, FITHAW, 0)
     except OSError as error:
+        if error.errno == errno.EINVAL:  # somebody else has thawed it; to freeze it was enough
+            return
         raise Failure(f"{path} could not be thawed at once ({error.strerror}); check the file system") from error
 
 

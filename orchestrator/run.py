@@ -141,7 +141,9 @@ def left_over(target: Target, here: Surroundings) -> bool:
 
     if decision.is_first_boot(here) or decision.switched_off(here):
         return False
-    return any(tree.exists(target.root, path) for path in (f"boot/{MARKER}", f"boot/{STAMP}", BEGUN))
+    if any(tree.exists(target.root, f"boot/{name}") for name in (MARKER, STAMP)):
+        return True
+    return tree.exists(intent.provisioned_root(target.root), BEGUN)
 
 
 def apply(target: Target) -> Plan:

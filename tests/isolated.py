@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import signal
@@ -23,8 +24,9 @@ CAN_MOUNT = os.geteuid() == 0 and os.path.exists("/dev/loop-control")
 root_only = pytest.mark.skipif(not CAN_MOUNT, reason="needs root and loop devices: a private mount namespace")
 CLONE_NEWNS = 0x20000  # linux/sched.h
 MS_REC, MS_PRIVATE = 0x4000, 0x40000  # linux/mount.h
-FITHAW = 0xC0045878  # linux/fs.h
+FIFREEZE, FITHAW = 0xC0045877, 0xC0045878  # linux/fs.h
 PATIENCE = 10  # seconds
+SOON = 2  # seconds
 NEVER = 100  # exit status of a child in which the chosen operation was never reached
 
 
@@ -89,6 +91,26 @@ def thaw(directory: str | Path) -> None:
         os.close(opened)
 
 
+def is_thawed(directory: str | Path) -> bool:
+    """Is the file system not frozen, or thawed by somebody soon? Never leaves it frozen.
+
+    Soon is sooner than the guard of in_namespace() comes round, so that it is seldom he who does it.
+    """
+    opened = os.open(directory, os.O_RDONLY)
+    try:
+        for _ in range(SOON * 100):
+            try:
+                fcntl.ioctl(opened, FIFREEZE, 0)
+                return True
+            except OSError as error:
+                assert error.errno == errno.EBUSY
+            time.sleep(0.01)
+        return False
+    finally:
+        os.close(opened)
+        thaw(directory)
+
+
 def command(*argv: str) -> str:
     """A program's output; it must succeed."""
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
@@ -99,6 +121,14 @@ def ext4(image: Path, label: str = "boot") -> Path:
     with open(image, "wb") as file:
         file.truncate(8 << 20)
     command("mkfs.ext4", "-q", "-L", label, str(image))
+    return image
+
+
+def xfs(image: Path, label: str = "boot") -> Path:
+    """An empty XFS in a file, of the least size that it takes; most of it is a hole."""
+    with open(image, "wb") as file:
+        file.truncate(300 << 20)
+    command("mkfs.xfs", "-q", "-L", label, str(image))
     return image
 
 
