@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -112,6 +112,15 @@ class Disk:
         partition, _ = self.boot_partition()
         target = ["--target-image-opts", self._window(partition.start, partition.size)]
         run(["qemu-img", "convert", "-n", "-f", "raw", source, *target])
+
+    def write(self, pieces: Iterable[tuple[int, bytes]]) -> None:
+        """Write bytes to places on the disk, in this order."""
+        with tempfile.TemporaryDirectory(prefix="write-", dir=self.path.parent) as work:
+            lines = []
+            for number, (offset, data) in enumerate(pieces):
+                (Path(work) / str(number)).write_bytes(data)
+                lines.append(f"write -q -s {work}/{number} {offset} {len(data)}\n")
+            run(["qemu-io", "-f", self.format, self.path], stdin="".join(lines).encode())
 
     @contextmanager
     def boot_files(self, replay: bool = True) -> Iterator[FileSystem]:

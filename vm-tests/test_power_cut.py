@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Power lost at any block write of the transaction: the machine boots with the old arguments or the new ones, and converges.
+
+Every write between the start of kdump-karg.service and the reboot is recorded. For every disk that a cut could leave, GRUB's
+own code tells what the next boot finds; every one that GRUB could tell from the others is booted, through GRUB.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import careless
+import guest
+import image as image_builder
+import pytest
+import survey
+import writelog
+from conftest import fresh_directory
+from disk import Disk
+from fate import Fate, Texts, count, fate
+from grubview import STAMP, Tool
+from guest import AUTO, KDUMP_UNIT
+from ignition import Config
+from machine import Machine
+from survey import Recording, State, Survey
+from traits import Traits
+
+MARKER = "kdump-karg.first-boot-ended"
+TEMPORARY = "loader/entries/.kdump-karg.tmp"
+ONCE = "one line, once\n"
+CONFIG = Config().enable(KDUMP_UNIT).file("/etc/appended", ONCE, append=True)
+#: Two machines are emulated at a time.
+WORKERS = 2
+LAYOUTS = {
+    "ext4": Traits(),
+    "xfs": Traits(boot_fs="xfs"),
+    "directory": Traits(boot_partition=False),
+}
+NO_REBOOT = ("-no-reboot",)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A layout, the recording of its first boot, and what every cut of it leads to."""
+
+    recording: Recording
+    survey: Survey
+    texts: Texts
+    directory: Path
+
+
+@dataclass(frozen=True)
+class Other:
+    """Another way of writing, recorded and looked at."""
+
+    recording: Recording
+    survey: Survey
+    texts: Texts
+
+
+def allowed(pristine: str) -> Texts:
+    """What our entry may read: as the image has it, without the variable, and finally with it."""
+    final = guest.final_form(pristine)
+    return Texts(pristine, (final.replace("$ignition_firstboot", "$kdump_karg_first_boot_ended"), final))
+
+
+@pytest.fixture(scope="module")
+def directory(request: pytest.FixtureRequest) -> Path:
+    """Where the tests of this module leave what they leave."""
+    return fresh_directory(request.node)
+
+
+@pytest.fixture(scope="module")
+def tool(directory: Path) -> Tool:
+    """GRUB's code as a program."""
+    return Tool.unpack(image_builder.BUILD / "cache", directory / "grub")
+
+
+@pytest.fixture(scope="module")
+def images(product: Path | None) -> dict[str, Path]:
+    """The image of each layout."""
+    return {name: image_builder.build(traits, product) for name, traits in LAYOUTS.items()}
+
+
+@pytest.fixture(scope="module")
+def proofs(images: dict[str, Path], tool: Tool, directory: Path) -> dict[str, Proof]:
+    """All layouts, recorded and looked at."""
+
+    def prove(name: str) -> Proof:
+        work = directory / name
+        work.mkdir()
+        recording = record(images[name], work)
+        return Proof(recording, survey.take(recording, tool, work), allowed(guest.entry_on(recording.disk)), work)
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return dict(zip(LAYOUTS, pool.map(prove, LAYOUTS), strict=True))
+
+
+def record(image: Path, work: Path) -> Recording:
+    """A first boot up to its reboot, every write logged."""
+    log = work / "writes.log"
+    disk = Disk.overlay(image, work / "recorded.qcow2")
+    with Machine(disk, log_dir=work, ignition=CONFIG, write_log=log, extra_args=NO_REBOOT) as machine:
+        machine.wait_serial("Starting.*kdump-karg.service")
+        start = len(writelog.writes(writelog.read(log)))
+        machine.wait_exit()
+    disk.path.unlink()
+    return Recording(image, log, start)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_cut_leaves_the_old_or_the_new(proofs: dict[str, Proof], layout: str) -> None:
+    """As GRUB sees it: the old arguments as a first boot until the first new byte is in place, then the new ones, no Ignition."""
+    proof = proofs[layout]
+    fates = {view: fate(view, proof.texts) for view in proof.survey.views}
+    assert set(fates.values()) == {Fate.OLD, Fate.NEW}, fates
+    reached = min(cut.flushed for view, cut in proof.survey.found if fates[view] is Fate.NEW)
+    assert all(cut.flushed <= reached for view, cut in proof.survey.found if fates[view] is Fate.OLD)
+    first, last = proof.survey.found[0][0], proof.survey.found[-1][0]
+    assert fates[first] is Fate.OLD and fates[last] is Fate.NEW
+    assert not {STAMP, MARKER} & set(last.top) and last.texts[0][1] == proof.texts.new[-1]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_linux_finds_the_old_or_the_new(proofs: dict[str, Proof], layout: str) -> None:
+    """The same file systems when the journal has been replayed: never torn, and never behind what GRUB sees."""
+    proof = proofs[layout]
+    order = [proof.texts.old, *proof.texts.new]
+    for state in proof.survey.states:
+        entries = dict(path_and_text for path_and_text in state.linux if path_and_text[0].startswith("loader/entries/"))
+        entries.pop(TEMPORARY, None)
+        (text,) = entries.values()
+        assert order.index(text) >= order.index(state.grub.texts[0][1])
+
+
+def chosen(proof: Proof, every: bool) -> list[State]:
+    """The states to boot: all, or of those that look the same to GRUB the one in which Linux is the furthest ahead."""
+    return list(proof.survey.states if every else {state.grub: state for state in proof.survey.states}.values())
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_state_boots_and_converges(proofs: dict[str, Proof], layout: str) -> None:
+    """Through GRUB, to the guest's own word: armed after one more boot at most, and nothing left of the transaction."""
+    proof = proofs[layout]
+    states = chosen(proof, every=layout == "ext4")
+    assert {state.grub for state in states} == set(proof.survey.views)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for _ in pool.map(lambda item: boot_and_check(proof, *item), enumerate(states)):
+            pass
+
+
+def boot_and_check(proof: Proof, number: int, state: State) -> None:
+    """Boot one state until it has settled, and ask the guest."""
+    work = proof.directory / f"state{number}"
+    work.mkdir()
+    (work / "state.txt").write_text(f"{state}\n")
+    disk = survey.rebuild(proof.recording, state.cut, work / "disk.qcow2")
+    with Machine(disk, log_dir=work, ignition=CONFIG) as machine:
+        machine.wait_boot()
+        guest.settled(machine)
+        check_arguments(machine, fate(state.grub, proof.texts))
+        check_converged(machine, proof.texts.new[-1])
+    disk.path.unlink()
+
+
+def check_arguments(machine: Machine, expected: Fate) -> None:
+    """Each boot had the arguments that GRUB's view promised; the last one has the new ones."""
+    *first, last = machine.kernel_command_lines()
+    assert machine.run("cat /proc/cmdline").text == last
+    assert f"crashkernel={AUTO}" in last.split() and "ignition.firstboot" not in last
+    assert len(first) == machine.reset_count == (1 if expected is Fate.OLD else 0)
+    for line in first:
+        assert "ignition.firstboot" in line.split() and "crashkernel" not in line
+    provisioned = machine.read("/etc/appended").decode()
+    # Cut before our first byte was in place, Ignition starts over, on a disk that may have all of its first attempt.
+    assert provisioned in ((ONCE, ONCE * 2) if expected is Fate.OLD else (ONCE,))
+
+
+def check_converged(machine: Machine, final: str) -> None:
+    """Armed, and as if the power had never been cut."""
+    assert guest.kdump(machine).loaded
+    assert guest.entry(machine) == final
+    assert machine.run("ls -A /boot/loader/entries").text.split() == ["ostree-1.conf"]
+    names = machine.run("ls -A /boot").text.split()
+    assert not [name for name in names if "first" in name or "kdump" in name]
+    assert machine.run("systemctl --failed --plain --no-legend").text == ""
+
+
+@pytest.fixture(scope="module")
+def others(images: dict[str, Path], tool: Tool, directory: Path) -> dict[tuple[str, str], Other]:
+    """What cuts do to the other ways of writing, on ext4 and on XFS."""
+
+    def prove(layout: str) -> dict[tuple[str, str], Other]:
+        work = directory / f"careless-{layout}"
+        work.mkdir()
+        pristine = guest.entry_on(Disk(images[layout]))
+        texts = Texts(pristine, (guest.final_form(pristine),))
+        found = {}
+        for writer, recording in careless.record(images[layout], work).items():
+            found[layout, writer] = Other(recording, survey.take(recording, tool, work, replay=False), texts)
+        return found
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return {key: other for found in pool.map(prove, ("ext4", "xfs")) for key, other in found.items()}
+
+
+BREAKS = {
+    ("ext4", "truncate and write"): {Fate.REPEATED},
+    ("xfs", "truncate and write"): {Fate.REPEATED},
+    ("ext4", "rename, no freeze"): {Fate.UNBOOTABLE},
+    ("xfs", "rename, no freeze"): {Fate.UNBOOTABLE},
+    ("ext4", "ostree edit-in-place"): {Fate.UNBOOTABLE},
+    ("xfs", "ostree edit-in-place"): {Fate.UNBOOTABLE},
+}
+
+
+@pytest.mark.parametrize(("layout", "writer"), BREAKS)
+def test_other_writers_break(others: dict[tuple[str, str], Other], layout: str, writer: str) -> None:
+    """The same proof finds what is wrong with them, so it could find it in ours."""
+    other = others[layout, writer]
+    assert BREAKS[layout, writer] <= set(count(other.survey.views, other.texts))
