@@ -57,6 +57,16 @@ class FileSystem:
         self._work("remove", path)
         self.changed = True
 
+    def set_mode(self, path: str, mode: int) -> None:
+        """Set the permission bits."""
+        self._work("mode", path, f"{mode:o}".encode())
+        self.changed = True
+
+    def set_attribute(self, path: str, name: str, value: bytes) -> None:
+        """Set an extended attribute."""
+        self._work(f"attribute={name}", path, value)
+        self.changed = True
+
 
 class Disk:
     """A disk image in a file."""

@@ -169,6 +169,6 @@ def _end(ask: Ask, path: str) -> str:
     return "ERROR missing"
 
 
-def checksums(ask: Ask, seen: View) -> tuple[str, ...]:
-    """GRUB's checksum of every file that it loads."""
-    return tuple(ask(("crc", f"(loop0){path}")).strip() for path, _ in seen.loaded)
+def checksums(ask: Ask, seen: View) -> tuple[tuple[str, str], ...]:
+    """Path and GRUB's checksum of every file that it loads."""
+    return tuple((path, ask(("crc", f"(loop0){path}")).strip()) for path, _ in seen.loaded)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Works on the files of a file system image. Runs as a program, in a mount namespace of its own.
 
-    unshare --mount python3 mounted.py IMAGE replay|as-is list|read|write|remove [PATH]
+    unshare --mount python3 mounted.py IMAGE replay|as-is list|read|write|remove|mode|attribute=NAME [PATH]
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,10 @@ def work(root: Path, operation: str, path: Path) -> None:
         path.write_bytes(sys.stdin.buffer.read())
     elif operation == "remove":
         path.unlink()
+    elif operation == "mode":
+        path.chmod(int(sys.stdin.buffer.read(), 8))
+    elif operation.startswith("attribute="):
+        os.setxattr(path, operation.removeprefix("attribute="), sys.stdin.buffer.read())
     else:
         raise SystemExit(f"unknown operation {operation}")
 

@@ -7,7 +7,9 @@ own code tells what the next boot finds; every one that GRUB could tell from the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +22,7 @@ import writelog
 from conftest import fresh_directory
 from disk import Disk
 from fate import Fate, Texts, count, fate
-from grubview import STAMP, Tool
+from grubview import STAMP, Tool, View
 from guest import AUTO, KDUMP_UNIT
 from ignition import Config
 from machine import Machine
@@ -221,3 +223,54 @@ def test_other_writers_break(others: dict[tuple[str, str], Other], layout: str, 
     """The same proof finds what is wrong with them, so it could find it in ours."""
     other = others[layout, writer]
     assert BREAKS[layout, writer] <= set(count(other.survey.views, other.texts))
+
+
+@pytest.mark.parametrize("layout", ["ext4", "xfs"])
+def test_what_is_called_unbootable_does_not_boot(others: dict[tuple[str, str], Other], directory: Path, layout: str) -> None:
+    """A rename without a freeze: GRUB finds an entry without its text, or none, and stays at its own prompt."""
+    other = others[layout, "rename, no freeze"]
+    view = next(view for view in other.survey.views if fate(view, other.texts) is Fate.UNBOOTABLE)
+    with booted(other, view, directory / f"unbootable-{layout}") as machine:
+        machine.wait_serial("grub>")
+        assert not machine.kernel_command_lines()
+
+
+def test_what_is_called_repeated_runs_ignition_again(others: dict[tuple[str, str], Other], directory: Path) -> None:
+    """The guest's own command line has both."""
+    other = others["ext4", "truncate and write"]
+    view = next(view for view in other.survey.views if fate(view, other.texts) is Fate.REPEATED)
+    with booted(other, view, directory / "repeated") as machine:
+        machine.wait_boot()
+        assert {"ignition.firstboot", f"crashkernel={AUTO}"} <= set(machine.run("cat /proc/cmdline").text.split())
+
+
+@contextmanager
+def booted(other: Other, view: View, work: Path) -> Iterator[Machine]:
+    """A machine with the disk that makes GRUB see this."""
+    work.mkdir()
+    disk = survey.rebuild(other.recording, other.survey.first_cut(view), work / "disk.qcow2")
+    with Machine(disk, log_dir=work, ignition=careless.CONFIG) as machine:
+        yield machine
+    disk.path.unlink()
+
+
+def test_comparison(
+    proofs: dict[str, Proof], others: dict[tuple[str, str], Other], directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All of it as a table, in comparison.txt and on the terminal."""
+    rows = [row("kdump-karg", layout, proof.survey, proof.texts) for layout, proof in proofs.items()]
+    rows += [row(writer, layout, other.survey, other.texts) for (layout, writer), other in others.items()]
+    text = "\n".join([HEADING, *rows]) + "\n"
+    (directory / "comparison.txt").write_text(text)
+    with capsys.disabled():
+        print(f"\n{text}")
+
+
+HEADING = f"{'writer':20}  {'/boot':9}  cut points  seen by GRUB  unbootable  lost  Ignition again"
+
+
+def row(writer: str, layout: str, found: Survey, texts: Texts) -> str:
+    """One line: the last three numbers are cut points."""
+    fates = count(tuple(view for view, _ in found.found), texts)
+    bad = f"{fates[Fate.UNBOOTABLE]:10}  {fates[Fate.LOST]:4}  {fates[Fate.REPEATED]:14}"
+    return f"{writer:20}  {layout:9}  {len(found.found):10}  {len(found.views):12}  {bad}"
