@@ -39,7 +39,7 @@ MILLION = 1_000_000
 SEED = 20261124
 LONGEST = 24  # pieces of a text
 MEMORY = Memory(((0, 3 << 30), (4 << 30, 9 << 30)))
-ARCHES = tuple(arch.ARCHES.values())
+ARCHES = tuple(arch.named(name, release) for name in arch.NAMES for release in ("6.1", "6.12", "7.2"))
 
 NOISE = (
     *" \t\n\v\f\r\0\"'\\$#=,:;@-+*?[]!{}/._0123456789KMGTPExX", "\x1b", "\x7f", "é", "²", "٣", "\u2028", "\udcff", "\ud800", "\U0001f600",
