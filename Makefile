@@ -8,9 +8,11 @@ PYTHON := $(VENV)/bin/python
 UNITDIR := $(DESTDIR)/usr/lib/systemd/system
 MODULEDIR := $(DESTDIR)/usr/lib/dracut/modules.d/99kdump-karg
 MODULE := dracut/99kdump-karg
+VM_PAIRED := vm-tests/test_kernel.py vm-tests/test_power_cut.py
+VM_FIRST := vm-tests/test_decisions.py vm-tests/test_grub.py vm-tests/test_switches.py
 REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
 
-.PHONY: setup packages freeze install check check-fast check-faults check-vm check-kernel fuzz bench demo clean
+.PHONY: setup packages freeze install check check-fast check-faults check-vm check-vm-first check-vm-second check-kernel fuzz bench demo clean
 
 setup: packages $(VENV)/installed
 
@@ -48,8 +50,16 @@ check-fast: freeze
 check-faults: setup
 	KDUMP_KARG_FAULTS=all $(PYTHON) -m pytest tests/test_faults.py
 
+# Two machines at a time: the tests run in two lanes, and after them those that emulate two at a time themselves.
 check-vm: setup
-	$(PYTHON) -m pytest vm-tests
+	$(MAKE) --jobs=2 check-vm-first check-vm-second
+	$(PYTHON) -m pytest $(VM_PAIRED)
+
+check-vm-first: setup
+	$(PYTHON) -m pytest -v $(VM_FIRST)
+
+check-vm-second: setup
+	$(PYTHON) -m pytest -v $(filter-out $(VM_PAIRED) $(VM_FIRST),$(wildcard vm-tests/test_*.py))
 
 # Every prediction of crashkernel= against six real kernels; check-vm asks a sample.
 check-kernel: setup
