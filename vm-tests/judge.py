@@ -118,6 +118,8 @@ def ask(kernel: Kernel, memory_mib: int, line: str, progress: Progress) -> Verdi
         *GUARD, *MACHINES[kernel.arch][:-1], command_line(kernel, line),
         "-no-user-config", "-nodefaults", "-display", "none", "-no-reboot",
         "-accel", "tcg,tb-size=64", "-m", str(memory_mib), "-serial", "stdio",
+        # More than this machine has is fine: hardly any of it is ever touched.
+        "-object", f"memory-backend-ram,id=memory,size={memory_mib}M,reserve=off", "-machine", "memory-backend=memory",
         "-kernel", str(kernels.image(kernel, cache, progress)),
         "-initrd", str(kernels.initramfs(kernel.arch, INIT, cache, progress)),
     ]  # fmt: skip

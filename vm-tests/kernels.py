@@ -15,7 +15,17 @@ from process import remove_tree, run
 from progress import Progress
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-DEBIAN_NAMES = {"x86_64": "amd64", "aarch64": "arm64"}
+
+#: Debian's name of the architecture, and its smallest kernel there.
+DEBIAN_NAMES = {
+    "x86_64": ("amd64", "linux-image-cloud-amd64"),
+    "aarch64": ("arm64", "linux-image-cloud-arm64"),
+    "riscv64": ("riscv64", "linux-image-riscv64"),
+    "ppc64le": ("ppc64el", "linux-image-powerpc64le"),
+}
+
+#: What decides about the bytes of the things made here.
+SOURCE = Path(__file__).read_bytes()
 
 #: How a compressed kernel starts, and what unpacks it.
 UNPACKERS = (
@@ -30,7 +40,7 @@ Dir::State "{directory}/state"; Dir::State::status "{directory}/status"; Dir::Ca
 Dir::Etc::sourcelist "{directory}/sources.list"; Dir::Etc::sourceparts "/dev/null";
 Dir::Etc::preferences "/dev/null"; Dir::Etc::preferencesparts "/dev/null";
 APT::Architecture "{architecture}"; APT::Architectures "{architecture}"; APT::Sandbox::User "root";
-Acquire::Check-Valid-Until "false"; Acquire::Languages "none";
+Acquire::Check-Valid-Until "false"; Acquire::Languages "none"; Acquire::Retries "3";
 """
 
 
@@ -46,11 +56,13 @@ class Kernel:
         return f"{self.arch}-{self.version}"
 
 
-KERNELS = tuple(
-    Kernel(arch, version, suite)
-    for arch in DEBIAN_NAMES
-    for version, suite in (("6.1", "bookworm"), ("6.12", "trixie"), ("7.2", "forky"))
-)
+KERNELS = (
+    Kernel("x86_64", "6.1", "bookworm"), Kernel("x86_64", "6.12", "trixie"), Kernel("x86_64", "7.2", "forky"),
+    Kernel("aarch64", "6.1", "bookworm"), Kernel("aarch64", "6.12", "trixie"), Kernel("aarch64", "7.2", "forky"),
+    # s390x is not here: Debian builds it without CONFIG_CRASH_DUMP.
+    Kernel("riscv64", "7.2", "forky"), Kernel("ppc64le", "6.1", "bookworm"), Kernel("ppc64le", "7.2", "forky"),
+)  # fmt: skip
+BUSYBOX_SUITE = "forky"
 
 
 class _Apt:
@@ -64,7 +76,7 @@ class _Apt:
         source = f"deb [signed-by={KEYRING}] {archive.address()} {suite} main\n"
         (directory / "sources.list").write_text(source)
         config = directory / "apt.conf"
-        config.write_text(APT_CONFIG.format(directory=directory, architecture=DEBIAN_NAMES[arch]))
+        config.write_text(APT_CONFIG.format(directory=directory, architecture=DEBIAN_NAMES[arch][0]))
         self._environment = {"APT_CONFIG": str(config)}
         run(["apt-get", "--quiet", "update"], environment=self._environment)
 
@@ -94,14 +106,14 @@ def image(kernel: Kernel, cache: Cache, progress: Progress) -> Path:
         directory = Path(tempfile.mkdtemp(prefix="kernel-", dir=cache.directory))
         try:
             apt = _Apt(kernel.suite, kernel.arch, directory)
-            (package,) = apt.depends(f"linux-image-cloud-{DEBIAN_NAMES[kernel.arch]}", "linux-image-")
+            (package,) = apt.depends(DEBIAN_NAMES[kernel.arch][1], "linux-image-")
             names = [package, *apt.depends(package, "linux-binary-")]
-            files = [path for name in names for path in apt.unpack(name).rglob("vmlinuz*")]
+            files = [path for name in names for path in apt.unpack(name).rglob("vmlinu[xz]*")]
             partial.write_bytes(unpacked(next(path for path in files if path.is_file()).read_bytes()))
         finally:
             remove_tree(directory)
 
-    return cache.get(f"kernel-{digest(str(kernel), kernel.suite, Path(__file__).read_bytes())}.image", build)
+    return cache.get(f"kernel-{digest(str(kernel), kernel.suite, SOURCE)}.image", build)
 
 
 def unpacked(data: bytes) -> bytes:
@@ -127,12 +139,13 @@ def busybox(arch: str, cache: Cache, progress: Progress) -> Path:
         progress.step(f"apt: busybox-static for {arch}")
         directory = Path(tempfile.mkdtemp(prefix="busybox-", dir=cache.directory))
         try:
-            tree = _Apt(KERNELS[0].suite, arch, directory).unpack("busybox-static")
-            partial.write_bytes((tree / "bin" / "busybox").read_bytes())
+            tree = _Apt(BUSYBOX_SUITE, arch, directory).unpack("busybox-static")
+            binary = next(path for path in tree.rglob("busybox") if path.parent.name == "bin")
+            partial.write_bytes(binary.read_bytes())
         finally:
             remove_tree(directory)
 
-    return cache.get(f"busybox-{digest(arch, KERNELS[0].suite, Path(__file__).read_bytes())}.{arch}", build)
+    return cache.get(f"busybox-{digest(arch, BUSYBOX_SUITE, SOURCE)}.{arch}", build)
 
 
 def initramfs(arch: str, script: str, cache: Cache, progress: Progress) -> Path:
@@ -147,7 +160,7 @@ def initramfs(arch: str, script: str, cache: Cache, progress: Progress) -> Path:
             + _entry("TRAILER!!!", 0, b"")
         )  # fmt: skip
 
-    return cache.get(f"init-{digest(arch, script, Path(__file__).read_bytes())}.cpio", build)
+    return cache.get(f"init-{digest(arch, script, SOURCE)}.cpio", build)
 
 
 def _entry(name: str, mode: int, data: bytes, device: tuple[int, int] = (0, 0)) -> bytes:
