@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`crashkernel=`: what the kernel would make of it on a given machine.
 
-A transcription of the rules of linux kernel/crash_reserve.c; what differs between versions and architectures is data in arch.py.
-Every refusal carries the kernel's own message. The kernel accepts more than anybody means (octal sizes, trailing text): what
+A transcription of the rules of linux kernel/crash_reserve.c; what differs between versions and architectures is data in
+arch.py. Every refusal carries the kernel's own message. The kernel accepts more than anybody means (octal sizes, trailing text): what
 may be written is for value.py to say. vm-tests/test_kernel.py asks real kernels whether this page is right.
 """
 
@@ -164,7 +164,7 @@ def _low(values: tuple[str, ...], arch: Arch) -> int | None:
 
 
 def swiotlb(line: str) -> int:
-    """Bytes of bounce buffer that swiotlb=SLABS[,...] asks for, 0 without it (linux kernel/dma/swiotlb.c). The last number counts."""
+    """Bytes of bounce buffer that swiotlb=SLABS[,...] asks for, by its last number; 0 without (linux kernel/dma/swiotlb.c)."""
     slabs = 0
     for word in words(line):
         key, _, text = word.text.partition("=")

@@ -51,7 +51,8 @@ echo
 echo "judge: release $($busybox uname -r)"
 echo "judge: size $($busybox cat /sys/kernel/kexec_crash_size)"
 $busybox grep -E ' : (System RAM|Crash kernel)' /proc/iomem | $busybox sed 's/^/judge: iomem /'
-$busybox dmesg | $busybox grep -v 'ommand line: ' | $busybox grep -iE 'crash|emory value expected' | $busybox sed 's/^/judge: dmesg /'
+$busybox dmesg | $busybox grep -iE 'crash|emory value expected' | $busybox grep -v 'ommand line: ' |
+    $busybox sed 's/^/judge: dmesg /'
 echo "judge: end"
 $busybox reboot -f
 """

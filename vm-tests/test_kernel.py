@@ -58,7 +58,8 @@ class Case:
     def __str__(self) -> str:
         how = "agree" if self.agrees else ("UNKNOWABLE" if self.excused else "DISAGREE")
         return (
-            f"{how}: {self.pair.memory_mib} MiB, {self.pair.line!r}: predicted {self.prediction.crash_size} {self.prediction.parts}"
+            f"{how}: {self.pair.memory_mib} MiB, {self.pair.line!r}:"
+            f" predicted {self.prediction.crash_size} {self.prediction.parts}"
             f" {self.prediction.reservation.problem!r}, the kernel has {self.verdict.crash_size} {self.verdict.parts}"
             f" {' | '.join(self.verdict.log)!r}" + (f" ({self.pair.unknown})" if how == "UNKNOWABLE" else "")
         )
