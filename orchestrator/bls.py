@@ -71,13 +71,21 @@ def set_crashkernel(text: str, value: str) -> str:
     if not rivals:
         body = text.rstrip(" \t")
         return body + (" " if body else "") + KEY + value + text[len(body) :]
+    # The blanks between a word that goes and the next one go with it: a text must not come to begin with blanks.
     pieces = []
-    at = 0
-    for word in rivals[:-1]:
-        pieces.append(text[at : word.start])
-        at = word.end + 1  # with the one blank that follows it: another word does
+    kept = 0
+    for word, following in zip(rivals, rivals[1:], strict=False):
+        pieces.append(text[kept : word.start])
+        kept = _after_blanks(text, word.end, following.start)
     last = rivals[-1]
-    return "".join([*pieces, text[at : last.start], KEY, value, text[last.end :]])
+    return "".join([*pieces, text[kept : last.start], KEY, value, text[last.end :]])
+
+
+def _after_blanks(text: str, at: int, end: int) -> int:
+    """The place of the first byte in [at, end) that is no blank, else `end`."""
+    while at < end and text[at] in " \t":
+        at += 1
+    return at
 
 
 def _is_rival(word: Word, value: str) -> bool:

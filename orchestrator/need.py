@@ -87,7 +87,7 @@ def weigh(intent: Intent, machine: Machine, wanted: Wanted, capture: Capture | N
 
 def is_auto(intent: Intent) -> bool:
     """Did nobody name a size?"""
-    return intent.values == (AUTO,) and not intent.by_ignition
+    return intent.values == (AUTO,)
 
 
 def _mib(size: int) -> int:

@@ -145,7 +145,8 @@ def check_entry(entry: str) -> None:
         return
     assert bls.with_options(entry, where, where.text) == entry
     edited = bls.set_crashkernel(where.text, "1G")
-    assert bls.set_crashkernel(edited, "1G") == edited
+    # A quote that is not closed takes what is added into itself: decision.py refuses such an entry.
+    assert where.text.count('"') % 2 or bls.set_crashkernel(edited, "1G") == edited
     ended = bls.end_first_boot(edited)
     if not bls.carries(where.text, bls.FIRST_BOOT_ENDED):
         assert bls.restore_first_boot(ended) == edited

@@ -68,6 +68,7 @@ EDITS = [
     ("the same", "a crashkernel=256M b", "256M", "a crashkernel=256M b"),
     ("the one in force stays in place", "crashkernel=1M a crashkernel=2M b", "256M", "a crashkernel=256M b"),
     ("three", "crashkernel=1M crashkernel=2M\tcrashkernel=3M", "256M", "crashkernel=256M"),
+    ("two, blanks apart", "crashkernel=1M  crashkernel=2M a", "256M", "crashkernel=256M a"),
     ("ranges replaced", "crashkernel=1G-:64M,2G-:1G x", "2G-:256M", "crashkernel=2G-:256M x"),
     (
         "low, high and cma stay",

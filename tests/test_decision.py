@@ -174,6 +174,7 @@ LONG = OPTIONS + " x=" + "y" * 2048
 REFUSED = [
     ("the kernel would prefer another", HIGH, state(OPTIONS + ' x="a crashkernel=1M"'), "would prefer"),
     ("another key ends in it", SIZE, state(OPTIONS + " crashkernel=1M nocrashkernel=2M"), "would prefer"),
+    ("a quote that is not closed", SIZE, state(OPTIONS + ' x="y z'), "not closed"),
     ("ignition.firstboot for good", SIZE, state(OPTIONS + " ignition.firstboot"), "every boot is a first boot"),
     (
         "no variable to end the first boot by",

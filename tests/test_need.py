@@ -83,7 +83,7 @@ def test_without_a_capture_kernel_nothing_changes() -> None:
     assert weigh(IMPLIED, None) == decision.want(IMPLIED, DEBIAN)
 
 
-@pytest.mark.parametrize("intent", [Intent(("192M",), "f:1"), Intent(("192M",), "kernelArguments", by_ignition=True)])
+@pytest.mark.parametrize("intent", [Intent(("192M",), "f:1"), Intent(("192M",), "kernelArguments", by_ignition=True)], ids=["own", "Ignition's"])
 def test_a_named_size_is_warned_of_and_kept(intent: Intent) -> None:
     wanted = weigh(intent, FULL)
     assert (wanted.crashkernel, wanted.reserved_bytes) == ("192M", 192 * MIB)
