@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable
 from io import FileIO
 
-from orchestrator import bootstate, lock, log, tree
+from orchestrator import lock, log, room, tree
 from orchestrator.bootstate import TEMPORARY
 from orchestrator.decision import SPARE_BYTES
 from orchestrator.errors import Failure, Refusal
@@ -31,10 +31,11 @@ def apply(plan: Plan, boot: str, settle: Settle) -> None:
     """Take the plan's steps below the directory `boot`, each one on disk before the next begins.
 
     `settle` is called with a directory of the file system after each step (see freezer.settle). Raises Changed where a
-    file is no longer what was planned for, Failure where the system does not let us write, Refusal where another run keeps
-    us waiting. All leave old or new text.
+    file is no longer what was planned for, Refusal where there is no room for the first step or another run keeps us
+    waiting, Failure where the system does not let us write. All leave old or new text.
     """
     step: Step = Remove("")
+    taken = 0
     try:
         with lock.alone(boot):
             for taken, step in enumerate(plan.steps):
@@ -44,16 +45,18 @@ def apply(plan: Plan, boot: str, settle: Settle) -> None:
                 except Changed as changed:
                     raise Changed(str(changed), taken) from None
     except OSError as error:
-        raise Failure(f"/boot/{step.path}: {_told(error, step, boot)}; nothing is half written, mend /boot and run apply again") from error
+        if error.errno == errno.ENOSPC and isinstance(step, Replace) and not taken:
+            raise Refusal(_no_room(step, boot)) from error
+        raise Failure(f"/boot/{step.path}: {error.strerror}; nothing is half written, mend /boot and run apply again") from error
 
 
-def _told(error: OSError, step: Step, boot: str) -> str:
-    """The system's words; for a full file system how full it is."""
-    words = error.strerror or str(error)
-    if error.errno != errno.ENOSPC or not isinstance(step, Replace):
-        return words
-    free, needed = bootstate.free_bytes(boot), len(_encode(step.new)) + SPARE_BYTES
-    return f"{words} ({free} bytes and {bootstate.free_inodes(boot)} inodes are free, {needed} and 1 are needed)"
+def _no_room(step: Replace, boot: str) -> str:
+    """The decision allowed for it, so it went since."""
+    needed = len(_encode(step.new)) + SPARE_BYTES
+    return (
+        f"/boot is full: {room.free_bytes(boot)} bytes and {room.free_inodes(boot)} inodes are free, {needed} bytes and "
+        "1 inode are needed; remove what is not needed there and run apply again"
+    )
 
 
 def _take(step: Step, boot: str, settle: Settle) -> None:

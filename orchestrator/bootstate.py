@@ -7,10 +7,9 @@ read_current_bootversion(), _ostree_sysroot_read_boot_loader_configs().
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
-from orchestrator import bls, cmdline, tree
+from orchestrator import bls, cmdline, room, tree
 from orchestrator.bls import Options
 from orchestrator.errors import Refusal
 
@@ -65,8 +64,8 @@ def read(boot: str, line: str) -> BootState:
         stamp=tree.exists(boot, STAMP),
         marker=tree.exists(boot, MARKER),
         config_dir=tree.exists(boot, CONFIG_DIR),
-        free_bytes=free_bytes(boot),
-        free_inodes=free_inodes(boot),
+        free_bytes=room.free_bytes(boot),
+        free_inodes=room.free_inodes(boot),
         litter=tree.exists(boot, f"{ENTRIES}/{TEMPORARY}"),
     )
 
@@ -95,21 +94,3 @@ def booted_entry(boot: str, target: str) -> tuple[str, str]:
     if broken is not None:
         raise broken
     raise Refusal(f"/boot/{ENTRIES} has no entry that boots ostree={target}; check that this is the /boot that was booted")
-
-
-def free_bytes(boot: str) -> int | None:
-    """Bytes that root may still write there; None where the file system does not say."""
-    try:
-        room = os.statvfs(boot)
-    except OSError:
-        return None
-    return room.f_bfree * room.f_frsize
-
-
-def free_inodes(boot: str) -> int | None:
-    """How many files may still be made there; None where the file system does not say, or has no fixed number of them."""
-    try:
-        room = os.statvfs(boot)
-    except OSError:
-        return None
-    return room.f_ffree if room.f_files else None

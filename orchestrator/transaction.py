@@ -25,7 +25,12 @@ def write(target: Target, made: Plan, facts: Facts) -> Plan:
         if target.live:
             outcome.begin(target.root)
             keep_provisioning()
-        made = _carry_out(target, boot, made, facts)
+        try:
+            made = _carry_out(target, boot, made, facts)
+        except Refusal:
+            if not _is_unfinished(boot, facts):
+                forget(target)
+            raise
         _verify(target, boot, made, facts)
     forget(target)
     return made
@@ -38,6 +43,14 @@ def keep_provisioning() -> None:
     those file systems, so the journal is enough: nothing has to be frozen.
     """
     os.sync()
+
+
+def _is_unfinished(boot: str, facts: Facts) -> bool:
+    """Is something left of a first boot that was begun to be ended? Where /boot cannot be read, it may be."""
+    try:
+        return run.state(boot, facts).unfinished
+    except Refusal:
+        return True
 
 
 def forget(target: Target) -> None:
