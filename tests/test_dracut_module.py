@@ -12,9 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import bootstate, intent, outcome
+from orchestrator import apply as writer
+from orchestrator import bootstate, intent, outcome, run
+from orchestrator.bootstate import BEGUN, ENTRIES, TEMPORARY
+from orchestrator.plan import Plan
+from orchestrator.run import Target
 from tests.conftest import Make
-from tests.sample import CONF, NO_WISH, PRESET
+from tests.powercut import FINAL, next_boot
+from tests.sample import CONF, LATER_LINE, NO_WISH, PRESET, Sample, entry_text
 
 MODULE = Path(__file__).parent.parent / "dracut/99kdump-karg"
 SETUP = MODULE / "module-setup.sh"
@@ -158,6 +163,66 @@ def test_what_cannot_ask_starts_nothing(make: Make, path: str, text: str) -> Non
     sample = make(ignition=NO_WISH, preset=None, extra={path: text})
     assert not intent.read(str(sample.root)).wanted
     assert not triggered(sample.root)
+
+
+FINISH = "kdump-karg-finish.service"
+
+
+def starts(unit: str, sample: Sample) -> bool:
+    """Would systemd start a process for this unit on this tree? (systemd.unit(5), "Conditions and Asserts")"""
+    words = sample.text("proc/cmdline").split()
+    must: list[bool] = []
+    may: list[bool] = []
+    for key in ("ConditionPathExists", "ConditionKernelCommandLine"):
+        for condition in values(unit, key):
+            text = condition.lstrip("|!")
+            holds = (text in words if key == "ConditionKernelCommandLine" else sample.has(text[1:])) != ("!" in condition)
+            (may if condition.startswith("|") else must).append(holds)
+    return all(must) and (any(may) or not may)
+
+
+def test_on_later_boots_nothing_starts_where_nothing_is_left(make: Make) -> None:
+    """No process: systemd itself looks whether three files are there."""
+    sample = make(extra={"etc/x": ""})
+    assert not starts(FINISH, sample), "in the first boot there is nothing to finish yet"
+    assert run.apply(Target(str(sample.root), live=False)).reboot
+    next_boot(sample)
+    assert not starts(FINISH, sample)
+    never_asked = make(ignition=NO_WISH, preset=None, cmdline=LATER_LINE, stamp=False, config=False)
+    assert not starts(FINISH, never_asked)
+
+
+@pytest.mark.parametrize("in_capture_kernel", [False, True], ids=["", "capture kernel"])
+def test_wherever_a_first_boot_is_cut_the_next_boot_finishes_it_and_then_nothing_starts(
+    make: Make, in_capture_kernel: bool
+) -> None:
+    steps = run.plan(Target(str(make().root), live=False)).steps
+    assert len(steps) == 5
+    for taken in range(1, len(steps)):
+        sample = make()
+        made = run.plan(Target(str(sample.root), live=False))
+        writer.apply(Plan(made.decision, made.steps[:taken]), sample.boot, lambda directory: None)
+        sample.write(f"boot/{ENTRIES}/{TEMPORARY}", "title cut sh")
+        assert "ignition.firstboot" not in next_boot(sample)
+        if in_capture_kernel:
+            sample.write("proc/vmcore", "")
+            assert not starts(FINISH, sample)
+            continue
+        assert starts(FINISH, sample)
+        assert not run.apply(Target(str(sample.root), live=False)).reboot
+        assert sample.text() == entry_text(FINAL)
+        assert sorted(os.listdir(sample.boot)) == ["loader", "loader.1"]
+        assert os.listdir(f"{sample.boot}/{ENTRIES}") == ["ostree-1.conf"]
+        assert not starts(FINISH, sample)
+
+
+def test_word_of_a_write_that_failed_starts_it_too(make: Make) -> None:
+    """Where the image took the stamp away; and once it has looked, nothing starts any more."""
+    sample = make(options=FINAL, stamp=False, config=False, extra={BEGUN: "", f"sysroot/{BEGUN}": ""})
+    next_boot(sample)
+    assert starts(FINISH, sample)
+    run.apply(Target(str(sample.root), live=False))
+    assert not sample.has(f"sysroot/{BEGUN}")
 
 
 @pytest.mark.parametrize("mark", [bootstate.STAMP, bootstate.MARKER], ids=["stamp", "marker"])

@@ -120,6 +120,22 @@ def test_one_that_somebody_else_has_frozen_is_left_to_him(tmp_path: Path) -> Non
     in_namespace(frozen)
 
 
+def test_an_error_of_the_thaw_is_told_and_the_child_thaws(tmp_path: Path) -> None:
+    image = ext4(tmp_path / "image")
+
+    def fail() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def failing() -> None:
+        with mounted(str(image), tmp_path / "boot", "-o", "loop") as boot:
+            fail_at(0, is_ioctl(freezer.FITHAW), fail)
+            with pytest.raises(Failure, match="could not be thawed at once .Input/output error.; check"):
+                freezer.settle(str(boot))
+            assert can_be_written(boot)
+
+    in_namespace(failing)
+
+
 def test_an_error_of_the_freeze_is_told(tmp_path: Path) -> None:
     image = ext4(tmp_path / "image")
 
