@@ -59,8 +59,8 @@ class _Reader:
     """One pass over the text; `start` is where the command being read begins."""
 
     def __init__(self, text: str, path: str) -> None:
-        self.text, self.path = text, path
-        self.at = self.start = 0
+        """From the beginning."""
+        self.text, self.path, self.at, self.start = text, path, 0, 0
         self.values: dict[str, Value] = {}
 
     def read(self) -> None:
@@ -68,10 +68,10 @@ class _Reader:
         fresh = True  # at the start of a command, where `export` may stand
         while self.at < len(self.text):
             char = self.text[self.at]
-            if char in "\n;":
-                fresh = True
-                self.at += 1
-            elif char in BLANKS:
+            if char == ";" and fresh:
+                raise _Program
+            if char in f"\n;{BLANKS}":
+                fresh = fresh or char not in BLANKS
                 self.at += 1
             elif char == "#":
                 end = self.text.find("\n", self.at)
@@ -92,19 +92,17 @@ class _Reader:
             raise _Program
         self.at += 2 if append else 1
         found = self.word()
-        before = self.variable(name) if append else Value("")
-        self.values[name] = before if before.text is None else _joined([before, found])
+        self.values[name] = _joined([self.variable(name), found] if append else [found])
 
     def name(self) -> str:
         """The identifier that stands here, "" for none."""
         end = self.at
-        while end < len(self.text) and (self.text[end] == "_" or (self.text[end].isascii() and self.text[end].isalnum())):
+        while self.text[end : end + 1].isascii() and (self.text[end : end + 1].isalnum() or self.text[end : end + 1] == "_"):
             end += 1
         name = self.text[self.at : end]
-        if name[:1].isdigit():
-            return ""
-        self.at = end
-        return name
+        if not name[:1].isdigit():
+            self.at = end
+        return name if end == self.at else ""
 
     def variable(self, name: str) -> Value:
         """What an earlier line of the file has set."""
@@ -124,14 +122,20 @@ class _Reader:
                 self.at += 1
                 parts += self.in_quotes()
             elif char == "\\":
-                parts.append(Value(self.text[self.at + 1 : self.at + 2].replace("\n", "")))
-                self.at += 2
+                parts.append(Value(self.escaped().replace("\n", "")))
             elif char in "$`":
                 parts.append(self.expansion())
             else:
                 parts.append(Value(char))
                 self.at += 1
         return _joined(parts)
+
+    def escaped(self) -> str:
+        """The character after the backslash that stands here. _Program where there is none."""
+        self.at += 2
+        if self.at > len(self.text):
+            raise _Program
+        return self.text[self.at - 1]
 
     def closing(self, quote: str) -> int:
         """Where the quote that opens here is closed. _Program where it is not."""
@@ -144,20 +148,17 @@ class _Reader:
         """What stands between double quotes, from the first character after the opening one."""
         parts: list[Value] = []
         while self.at < len(self.text):
-            char = self.text[self.at]
+            char, after = self.text[self.at], self.text[self.at + 1 : self.at + 2]
             if char == '"':
                 self.at += 1
                 return parts
             if char in "$`":
                 parts.append(self.expansion(quoted=True))
-                continue
-            after = self.text[self.at + 1 : self.at + 2]
-            if char == "\\" and after and after in ESCAPED_IN_QUOTES:
-                parts.append(Value(after.replace("\n", "")))
-                self.at += 2
-                continue
-            parts.append(Value(char))
-            self.at += 1
+            elif char == "\\" and after and after in ESCAPED_IN_QUOTES:
+                parts.append(Value(self.escaped().replace("\n", "")))
+            else:
+                parts.append(Value(char))
+                self.at += 1
         raise _Program
 
     def expansion(self, quoted: bool = False) -> Value:
@@ -167,8 +168,7 @@ class _Reader:
         if self.text[begin] == "`":
             return self.unknown(begin, "`")
         if self.text.startswith("(", self.at):
-            self.skip_nested()
-            return self.unknown(begin)
+            return self.skip_nested(begin)
         braced = self.text.startswith("{", self.at)
         self.at += braced
         name = self.name()
@@ -185,7 +185,7 @@ class _Reader:
         self.at += 1
         return self.unknown(begin)
 
-    def skip_nested(self) -> None:
+    def skip_nested(self, begin: int) -> Value:
         """Past the parenthesis that closes the one here, quotes heeded."""
         depth = 0
         while self.at < len(self.text):
@@ -197,7 +197,7 @@ class _Reader:
             depth += (char == "(") - (char == ")")
             self.at += 1
             if not depth:
-                return
+                return self.unknown(begin)
         raise _Program
 
     def unknown(self, begin: int, end: str = "") -> Value:

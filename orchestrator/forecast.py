@@ -107,10 +107,11 @@ def _kdump_utils(facts: Facts) -> str:
         raise _Unknown("kdumpctl's xargs stops at a quote that is not closed") from None
     removed = KDUMP_UTILS_REMOVES.union(key for key, _ in listed)
     words = [f"{key}={text}" if text else key for key, text in given if key not in removed]
-    words += _known(facts, "KDUMP_COMMANDLINE_APPEND").split(" ")
+    words.append(_known(facts, "KDUMP_COMMANDLINE_APPEND"))
     apicid = _boot_apicid(facts.cpuinfo)
     words += [f"disable_cpu_apicid={apicid}"] if apicid else []
-    return " ".join(word for word in [*words, "rd.systemd.gpt_auto=no"] if word)
+    line = " ".join([*words, "rd.systemd.gpt_auto=no"])
+    return " ".join(word for word in line.split(" ") if word)
 
 
 def _boot_apicid(cpuinfo: str) -> str:

@@ -23,7 +23,10 @@ WATCHDOGS = "sys/class/watchdog"
 
 
 def read(root: str, *, loaded: bool) -> Facts | None:
-    """The facts; what was noted counts while a capture kernel is loaded. None where no package that loads a capture kernel is found. Refusal for what cannot be read."""
+    """The facts; what was noted counts while a capture kernel is loaded. None where no package that loads one is found.
+
+    Raises Refusal for what cannot be read.
+    """
     provisioned = intent.provisioned_root(root)
     package = installed(provisioned)
     if package is None:

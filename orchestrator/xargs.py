@@ -13,8 +13,8 @@ def pairs(text: str) -> list[tuple[str, str]]:
     found = []
     for word in words(text):
         key, equals, value = word.strip().partition("=")
-        if equals and not value:
-            continue
+        if (equals and not value) or (len(word) > 1 and word[0] == "-" and not word[1:].strip("neE")):
+            continue  # the latter because xargs calls echo, which takes `-n` for an option
         if any(char.isspace() for char in value):
             value = f'"{value}"'
         fields = f"{key} {value}".split(None, 1)  # what `read -r opt val` makes of `echo "$opt $val"`
