@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""capture.py and xargs.py: the capture kernel's command line by each package's rules."""
+"""forecast.py and xargs.py: the capture kernel's command line by each package's rules."""
 
 from __future__ import annotations
 

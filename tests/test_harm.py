@@ -12,7 +12,7 @@ from orchestrator import forecast, harm, kdumpconf
 from orchestrator.forecast import Package
 from tests.conftest import Make
 from tests.sample import LATER_LINE
-from tests.test_capture import CPUINFO, facts
+from tests.test_forecast import CPUINFO, facts
 
 UTILS, TOOLS, SUSE = Package
 SHIPPED = 'KDUMP_COMMANDLINE_REMOVE="hugepages quiet ignition.firstboot cma"\n'
