@@ -20,7 +20,6 @@ BINARY_HEADER = 4096
 LARGEST_HEADER = 4 << 20
 # Registers that hold what a boot loader measured of an entry (impact.py says what).
 OF_THE_ENTRY = (8, 9, 12)
-DEEPEST = 8  # pins inside pins; clevis' own have two levels
 
 
 @dataclass(frozen=True)
@@ -84,15 +83,15 @@ def _token(token: dict[str, object]) -> Token | None:
         pcrs = [*_numbers(token.get("tpm2-pcrs")), *_numbers(token.get("tpm2_pubkey_pcrs"))]
         return None if token.get("tpm2-pin") is True else Token("systemd-tpm2", tuple(sorted(set(pcrs))))
     if token.get("type") == "clevis":
-        return pin(_text(_member(token, "jwe").get("protected")), DEEPEST)
+        return pin(_text(_member(token, "jwe").get("protected")))
     return None
 
 
-def pin(protected: str, depth: int) -> Token | None:
+def pin(protected: str) -> Token | None:
     """What a clevis JWE unlocks by, from its protected header (base64url of JSON); None where that cannot be read.
 
     A secret shared between pins (sss) is unlocked by any `t` of them. Those that no entry changes count first: where they are
-    enough, the secret does not depend on the others.
+    enough, the secret does not depend on the others. Each pin inside a pin is a third longer, so that no header holds many.
     """
     node = _member(_object(_decode(protected)), "clevis")
     name = _text(node.get("pin"))
@@ -102,9 +101,9 @@ def pin(protected: str, depth: int) -> Token | None:
     if name != "sss":
         return Token(f"clevis {name}") if name else None
     shares = settings.get("jwe")
-    if not depth or not isinstance(shares, list):
+    if not isinstance(shares, list):
         return Token("clevis sss")
-    parts = [pin(_text(share).partition(".")[0], depth - 1) for share in shares]
+    parts = [pin(_text(share).partition(".")[0]) for share in shares]
     needed = sorted((part.pcrs for part in parts if part), key=_fickle)[: max(_number(settings.get("t")), 1)]
     return Token("clevis sss", tuple(sorted({number for pcrs in needed for number in pcrs})))
 

@@ -201,7 +201,7 @@ def check_crypttab(found: str) -> None:
 def check_luks(found: str) -> None:
     """luks.py: a volume, whatever is in its header."""
     luks.parse("x", encoded(found))
-    luks.pin(found, 2)
+    luks.pin(found)
 
 
 def check_archive(found: str) -> None:
