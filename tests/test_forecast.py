@@ -14,7 +14,7 @@ from orchestrator.assignments import parse
 from orchestrator.forecast import KDUMP_TOOLS_APPEND, SUSE_ADDS, SUSE_ROOT, Facts, Package
 
 LINE = "BOOT_IMAGE=(hd0,gpt3)/vmlinuz ostree=/ostree/boot.1/x/0 ignition.firstboot root=UUID=1 rw crashkernel=256M quiet"
-CPUINFO = "processor\t: 0\nvendor_id\t: X\napicid\t\t: 4\ninitial apicid\t: 5\n\nprocessor\t: 1\napicid\t\t: 6\n"
+CPUINFO = "processor\t: 1\napicid\t\t: 6\n\nprocessor\t: 0\nvendor_id\t: X\napicid\t\t: 4\ninitial apicid\t: 5\n"
 GPT = "rd.systemd.gpt_auto=no"
 SUSE_X86 = f"{SUSE_ADDS} nr_cpus=32 {SUSE_ROOT}"
 
