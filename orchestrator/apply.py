@@ -6,8 +6,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
-from io import FileIO
 
 from orchestrator import lock, log, room, tree
 from orchestrator.bootstate import TEMPORARY
@@ -15,7 +13,12 @@ from orchestrator.decision import SPARE_BYTES
 from orchestrator.errors import Failure, Refusal
 from orchestrator.plan import Plan, Remove, Rename, Replace, Step
 
-Settle = Callable[[str], None]
+TYPE_CHECKING = False  # importing it from typing would cost more than the work of most runs
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from io import FileIO
+
+    Settle = Callable[[str], None]
 
 
 class Changed(Refusal):

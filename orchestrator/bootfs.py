@@ -7,12 +7,15 @@ In the initramfs nobody has mounted /boot. A /boot that is a directory of the ro
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from orchestrator import lock, process, tree
 from orchestrator.errors import Failure, Refusal
+from orchestrator.scope import scope
+
+TYPE_CHECKING = False  # importing it from typing would cost more than the work of most runs
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 LABEL = "boot"
 LINK = f"disk/by-label/{LABEL}"
@@ -58,7 +61,7 @@ def device(root: str) -> str | None:
     return found[0] if found else None
 
 
-@contextmanager
+@scope
 def reach(root: str, *, live: bool, initramfs: bool, write: bool) -> Iterator[str]:
     """The directory under which the boot file system is reached for the length of the block.
 
@@ -72,7 +75,7 @@ def reach(root: str, *, live: bool, initramfs: bool, write: bool) -> Iterator[st
         yield boot
 
 
-@contextmanager
+@scope
 def _way(root: str, live: bool, initramfs: bool, write: bool) -> Iterator[str]:
     """The locks and mounts of one of the three cases: the initramfs, the real root, a captured tree."""
     place = tree.resolve(root, IN_REAL_ROOT)
@@ -89,7 +92,7 @@ def _way(root: str, live: bool, initramfs: bool, write: bool) -> Iterator[str]:
             yield place
 
 
-@contextmanager
+@scope
 def _alone(root: str) -> Iterator[None]:
     """No other run mounts or remounts meanwhile. The lock is on a directory of ours, because /boot may not be mounted yet."""
     directory = tree.resolve(root, RUN_DIR)
@@ -98,14 +101,14 @@ def _alone(root: str) -> Iterator[None]:
         yield
 
 
-@contextmanager
+@scope
 def _deployments(root: str) -> Iterator[None]:
     """ostree deploys nothing meanwhile. Its lock is a file below /sysroot, which many systems mount read-only."""
     with _writable(tree.resolve(root, lock.SYSROOT), tree.exists(root, lock.SYSROOT)), lock.against_ostree(root):
         yield
 
 
-@contextmanager
+@scope
 def _from_initramfs(root: str, write: bool) -> Iterator[str]:
     """The labelled file system on a mount point of ours, or the /boot that is part of the root file system."""
     found = device(root)
@@ -131,7 +134,7 @@ def _plain_directory(root: str) -> str | None:
     return None
 
 
-@contextmanager
+@scope
 def _mounted(found: str, point: str, write: bool) -> Iterator[str]:
     """A mount of our own. It is gone afterwards: the umount writes what is left and marks the file system clean."""
     os.makedirs(point, mode=0o700, exist_ok=True)
@@ -142,7 +145,7 @@ def _mounted(found: str, point: str, write: bool) -> Iterator[str]:
         process.run("umount", point)
 
 
-@contextmanager
+@scope
 def _writable(directory: str, write: bool) -> Iterator[str]:
     """A /boot that is in place already; one that is mounted read-only is made writable for the length of the block."""
     if not write or not os.statvfs(directory).f_flag & os.ST_RDONLY:

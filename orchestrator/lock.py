@@ -13,11 +13,14 @@ import fcntl
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 from orchestrator import tree
 from orchestrator.errors import Failure, Refusal
+from orchestrator.scope import scope
+
+TYPE_CHECKING = False  # importing it from typing would cost more than the work of most runs
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.02
@@ -27,7 +30,7 @@ OSTREE_LOCK = "lock"
 WHOLE_FILE = (1).to_bytes(2, sys.byteorder) + bytes(30)
 
 
-@contextmanager
+@scope
 def alone(directory: str) -> Iterator[None]:
     """Be the only one of our runs that works on this directory. Leaves nothing there; goes with the process.
 
@@ -41,7 +44,7 @@ def alone(directory: str) -> Iterator[None]:
         os.close(opened)
 
 
-@contextmanager
+@scope
 def against_ostree(root: str) -> Iterator[None]:
     """Keep ostree from deploying below this root, by its own lock; nothing to keep from where there is no repository.
 

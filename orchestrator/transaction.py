@@ -7,12 +7,15 @@ import os
 
 from orchestrator import apply as writer
 from orchestrator import bootfs, intent, log, outcome, run, tree
-from orchestrator.apply import Settle
 from orchestrator.bootstate import BEGUN
 from orchestrator.decision import Kind
 from orchestrator.errors import Failure, Refusal
 from orchestrator.plan import Plan, make
-from orchestrator.run import Facts, Target
+
+TYPE_CHECKING = False  # importing it from typing would cost more than the work of most runs
+if TYPE_CHECKING:
+    from orchestrator.apply import Settle
+    from orchestrator.run import Facts, Target
 
 
 def write(target: Target, made: Plan, facts: Facts) -> Plan:

@@ -7,7 +7,8 @@ import argparse
 import os
 import sys
 
-from tests.bench import initramfs, startup
+from tests.bench import change, initramfs, startup
+from tests.isolated import in_namespace
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MIB = 1 << 20
@@ -21,11 +22,13 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--frozen", default=os.path.join(CHECKOUT, "build/frozen"))
     parser.add_argument("--packages", default=os.path.join(CHECKOUT, "build/cache/bookworm/packages"))
     parser.add_argument("--rounds", type=int, default=startup.ROUNDS)
+    parser.add_argument("--pairs", type=int, default=change.PAIRS)
     options = parser.parse_args(argv)
     times = startup.measure(options.frozen, options.rounds)
     print(f"A first boot with nothing to do, median of {options.rounds} interleaved rounds:")
     for row in times:
         print(f"  {row.wall:6.2f} ms wall  {row.cpu:6.2f} ms CPU  {row.ratio:5.2f} x ostree  {row.name}")
+    in_namespace(lambda: change.show(options.frozen, options.pairs))
     sizes = initramfs.measure(options.frozen, options.packages, CHECKOUT)
     print("Growth of a dracut --zstd initramfs in bytes:")
     for growth in sizes:
