@@ -53,11 +53,18 @@ def record(image: Path, work: Path) -> dict[str, Recording]:
         files = {"old": _put(machine, "old", old), "new": _put(machine, "new", guest.final_form(old))}
         for name, commands in WRITERS.items():
             machine.run(f"set -e; {BEGIN}; {RESTORE.format(**files)}")
-            start = len(writelog.writes(writelog.read(log)))
-            machine.run(f"set -e; {commands.format(**files)}; {END}", timeout=300.0)
-            found[name] = Recording(image, log, start, len(writelog.writes(writelog.read(log))))
+            start = _written(log)
+            machine.run(f"set -e; {commands.format(**files)}", timeout=300.0)
+            done = _written(log)
+            machine.run(END)
+            found[name] = Recording(image, log, start, _written(log), done)
     disk.path.unlink()
     return found
+
+
+def _written(log: Path) -> int:
+    """How many writes the guest has made so far."""
+    return len(writelog.writes(writelog.read(log)))
 
 
 def _put(machine: Machine, name: str, text: str) -> str:

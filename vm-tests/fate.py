@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
 from grubview import STAMP, View
+from writelog import Cut
 
 FIRST_BOOT = "$ignition_firstboot"
 
@@ -18,7 +20,7 @@ class Fate(Enum):
     OLD = "old arguments, Ignition runs as on a first boot"
     NEW = "new arguments, Ignition does not run"
     UNBOOTABLE = "no entry that GRUB can boot, or another text than the old or a new one"
-    LOST = "old arguments, and no Ignition that could do it again"
+    LOST = "old arguments, and no Ignition that could do it again, or the edit was said to be done"
     REPEATED = "new arguments, and Ignition runs again"
 
 
@@ -43,6 +45,12 @@ def fate(view: View, texts: Texts) -> Fate:
     return Fate.REPEATED if ignition else Fate.NEW
 
 
-def count(views: tuple[View, ...], texts: Texts) -> Counter[Fate]:
-    """How many have which fate."""
-    return Counter(fate(view, texts) for view in views)
+def fates(found: Iterable[tuple[View, Cut]], texts: Texts, done: int | None = None) -> Counter[Fate]:
+    """How many cuts have which fate. With all writes before the number `done` on the disk the writer had finished: the old
+    arguments are no good end any more."""
+    counted: Counter[Fate] = Counter()
+    for view, cut in found:
+        found_fate = fate(view, texts)
+        finished = done is not None and cut.has_all_before(done)
+        counted[Fate.LOST if finished and found_fate is Fate.OLD else found_fate] += 1
+    return counted

@@ -36,6 +36,8 @@ class Recording:
     log: Path
     start: int = 0
     stop: int | None = None
+    #: The writer said that it had finished before the write of this number.
+    done: int | None = None
 
     @property
     def disk(self) -> Disk:

@@ -7,6 +7,7 @@ own code tells what the next boot finds; every one that GRUB could tell from the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ import survey
 import writelog
 from conftest import fresh_directory
 from disk import Disk
-from fate import Fate, Texts, count, fate
+from fate import Fate, Texts, fate, fates
 from grubview import STAMP, Tool, View
 from guest import AUTO, KDUMP_UNIT
 from ignition import Config
@@ -60,6 +61,10 @@ class Other:
     recording: Recording
     survey: Survey
     texts: Texts
+
+    def fates(self) -> Counter[Fate]:
+        """How many cuts have which fate."""
+        return fates(self.survey.found, self.texts, self.recording.done)
 
 
 def allowed(pristine: str) -> Texts:
@@ -208,13 +213,15 @@ def others(images: dict[str, Path], tool: Tool, directory: Path) -> dict[tuple[s
         return {key: other for found in pool.map(prove, ("ext4", "xfs")) for key, other in found.items()}
 
 
+#: On ext4 the name and the inode lie in blocks of their own. On XFS a directory as small as loader/entries lies in its inode, next
+#: to the entry's, so that one write has both; but nothing of it is where GRUB reads it when the writer returns.
 BREAKS = {
-    ("ext4", "truncate and write"): {Fate.REPEATED},
-    ("xfs", "truncate and write"): {Fate.REPEATED},
-    ("ext4", "rename, no freeze"): {Fate.UNBOOTABLE},
-    ("xfs", "rename, no freeze"): {Fate.UNBOOTABLE},
-    ("ext4", "ostree edit-in-place"): {Fate.UNBOOTABLE},
-    ("xfs", "ostree edit-in-place"): {Fate.UNBOOTABLE},
+    ("ext4", "truncate and write"): {Fate.LOST, Fate.REPEATED},
+    ("xfs", "truncate and write"): {Fate.LOST, Fate.REPEATED},
+    ("ext4", "rename, no freeze"): {Fate.UNBOOTABLE, Fate.LOST},
+    ("xfs", "rename, no freeze"): {Fate.LOST},
+    ("ext4", "ostree edit-in-place"): {Fate.UNBOOTABLE, Fate.LOST},
+    ("xfs", "ostree edit-in-place"): {Fate.LOST},
 }
 
 
@@ -222,15 +229,14 @@ BREAKS = {
 def test_other_writers_break(others: dict[tuple[str, str], Other], layout: str, writer: str) -> None:
     """The same proof finds what is wrong with them, so it could find it in ours."""
     other = others[layout, writer]
-    assert BREAKS[layout, writer] <= set(count(other.survey.views, other.texts))
+    assert BREAKS[layout, writer] <= set(other.fates())
 
 
-@pytest.mark.parametrize("layout", ["ext4", "xfs"])
-def test_what_is_called_unbootable_does_not_boot(others: dict[tuple[str, str], Other], directory: Path, layout: str) -> None:
+def test_what_is_called_unbootable_does_not_boot(others: dict[tuple[str, str], Other], directory: Path) -> None:
     """A rename without a freeze: GRUB finds an entry without its text, or none, and stays at its own prompt."""
-    other = others[layout, "rename, no freeze"]
+    other = others["ext4", "rename, no freeze"]
     view = next(view for view in other.survey.views if fate(view, other.texts) is Fate.UNBOOTABLE)
-    with booted(other, view, directory / f"unbootable-{layout}") as machine:
+    with booted(other, view, directory / "unbootable") as machine:
         machine.wait_serial("grub>")
         assert not machine.kernel_command_lines()
 
@@ -258,8 +264,8 @@ def test_comparison(
     proofs: dict[str, Proof], others: dict[tuple[str, str], Other], directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All of it as a table, in comparison.txt and on the terminal."""
-    rows = [row("kdump-karg", layout, proof.survey, proof.texts) for layout, proof in proofs.items()]
-    rows += [row(writer, layout, other.survey, other.texts) for (layout, writer), other in others.items()]
+    rows = [row("kdump-karg", layout, proof.survey, fates(proof.survey.found, proof.texts)) for layout, proof in proofs.items()]
+    rows += [row(writer, layout, other.survey, other.fates()) for (layout, writer), other in others.items()]
     text = "\n".join([HEADING, *rows]) + "\n"
     (directory / "comparison.txt").write_text(text)
     with capsys.disabled():
@@ -269,8 +275,7 @@ def test_comparison(
 HEADING = f"{'writer':20}  {'/boot':9}  cut points  seen by GRUB  unbootable  lost  Ignition again"
 
 
-def row(writer: str, layout: str, found: Survey, texts: Texts) -> str:
+def row(writer: str, layout: str, found: Survey, counted: Counter[Fate]) -> str:
     """One line: the last three numbers are cut points."""
-    fates = count(tuple(view for view, _ in found.found), texts)
-    bad = f"{fates[Fate.UNBOOTABLE]:10}  {fates[Fate.LOST]:4}  {fates[Fate.REPEATED]:14}"
+    bad = f"{counted[Fate.UNBOOTABLE]:10}  {counted[Fate.LOST]:4}  {counted[Fate.REPEATED]:14}"
     return f"{writer:20}  {layout:9}  {len(found.found):10}  {len(found.views):12}  {bad}"

@@ -62,6 +62,10 @@ class Cut:
         """The numbers of all writes that are on the disk."""
         return (*range(self.flushed), *self.kept)
 
+    def has_all_before(self, number: int) -> bool:
+        """Is every write before this one on the disk?"""
+        return set(range(self.flushed, number)) <= set(self.kept)
+
 
 def read(path: Path, size: int | None = None) -> tuple[Entry, ...]:
     """The entries of a log file, or of its first `size` bytes. The superblock's own count may be behind."""
