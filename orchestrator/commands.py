@@ -45,11 +45,13 @@ def report(target: Target) -> int:
     from orchestrator import chain, show
     from orchestrator import report as once
 
-    found = once.give(target)
-    _print(show.chain_table(found))
-    log.say(log.NOTICE if found.armed else log.ERROR, found.verdict)
-    if target.live:
-        once.show_on_consoles()
+    given = once.give(target)
+    found = given.chain
+    if given.news:
+        _print(show.chain_table(found))
+        log.say(log.NOTICE if found.armed else log.ERROR, found.verdict)
+        if target.live:
+            once.show_on_consoles()
     return chain.exit_status(found)
 
 

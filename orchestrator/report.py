@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report that a machine gives once after its provisioning: in the journal and on the login console."""
+"""The report that a machine gives once after its provisioning, and again whenever it is not armed: journal and login console."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 from orchestrator import chain, outcome, process, tree
 from orchestrator.chain import Chain
@@ -14,15 +15,24 @@ ISSUE = "run/issue.d/50_kdump-karg.issue"  # agetty(8) shows it above the login 
 STATUS = "run/kdump-karg/status.json"
 
 
-def give(target: Target) -> Chain:
-    """Write the report and take back the notes that asked for it, so that it is given once. Returns the chain.
+@dataclass(frozen=True)
+class Report:
+    """What was found, and whether that is worth a word: it was asked for, or kdump is wanted and not armed."""
+
+    chain: Chain
+    news: bool
+
+
+def give(target: Target) -> Report:
+    """Write the report and take back the notes that asked for it, so that good news is told once.
 
     The login console is spared what nobody wants to know.
     """
     from orchestrator.show import chain_json
 
     found = chain.read(target)
-    texts = {STATUS: chain_json(found), ISSUE: issue(found)} if found.wanted else {STATUS: chain_json(found)}
+    news = is_due(target.root) or (found.wanted and not found.armed)
+    texts = {STATUS: chain_json(found), ISSUE: issue(found)} if found.wanted and news else {STATUS: chain_json(found)}
     for path, text in texts.items():
         place = tree.resolve(target.root, path)
         os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
@@ -33,7 +43,12 @@ def give(target: Target) -> Chain:
             os.unlink(tree.resolve(target.root, path, last=False))
         except FileNotFoundError:
             continue
-    return found
+    return Report(found, news)
+
+
+def is_due(root: str) -> bool:
+    """Did a run of `apply` ask for a report, in this boot or in the one before?"""
+    return any(tree.exists(root, path) for path in (outcome.REPORT_NOW, outcome.REPORT_LATER))
 
 
 def issue(found: Chain) -> str:

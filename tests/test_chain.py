@@ -179,22 +179,26 @@ def test_the_report_is_given_once(make: Make) -> None:
     sample = make(**ARMED, extra={outcome.REPORT_NOW: "", f"sysroot/{outcome.REPORT_LATER}": ""})
     (sample.root / "sysroot/etc").rename(sample.root / "etc")
     (sample.root / "sysroot/var").rename(sample.root / "var")
-    found = report.give(target(sample))
+    given = report.give(target(sample))
+    found = given.chain
+    assert given.news
     assert found.armed
     assert sample.text(report.ISSUE) == f"kdump-karg: {found.verdict}\n{show.chain_table(found)}"
     assert json.loads(sample.text(report.STATUS))["verdict"] == found.verdict
     assert not sample.has(outcome.REPORT_NOW) and not sample.has(outcome.REPORT_LATER)
-    assert report.give(target(sample)) == found
+    (sample.root / report.ISSUE).unlink()
+    assert report.give(target(sample)) == report.Report(found, news=False)
+    assert not sample.has(report.ISSUE)
 
 
 def test_a_broken_chain_is_reported_too(make: Make) -> None:
     sample = make(**{**ARMED, "crash_loaded": "0\n"})
-    report.give(target(sample))
+    assert report.give(target(sample)).news
     assert "kdump is NOT armed: loaded: " in sample.text(report.ISSUE)
 
 
 def test_a_report_stays_inside_a_captured_tree(make: Make) -> None:
-    sample = make(**ARMED)
+    sample = make(**ARMED, extra={f"sysroot/{outcome.REPORT_NOW}": "", outcome.REPORT_NOW: ""})
     sample.link("run/issue.d", "/somewhere/else")
     report.give(target(sample))
     assert sample.has("somewhere/else/50_kdump-karg.issue")
@@ -203,14 +207,14 @@ def test_a_report_stays_inside_a_captured_tree(make: Make) -> None:
 def test_a_name_that_is_no_utf8_does_not_stop_the_report(make: Make) -> None:
     sample = make(ignition=NO_WISH, preset=None)
     sample.link("sysroot/etc/systemd/system/\udcff.wants/kdump.service", "/x")
-    assert not report.give(target(sample)).armed
+    assert not report.give(target(sample)).chain.armed
     (sample.root / "boot/loader").unlink()
-    assert not report.give(target(sample)).armed
+    assert not report.give(target(sample)).chain.armed
 
 
 def test_the_login_console_is_spared_what_nobody_wants_to_know(make: Make) -> None:
     sample = make(ignition=NO_WISH, preset=None)
-    assert not report.give(target(sample)).wanted
+    assert not report.give(target(sample)).chain.wanted
     assert json.loads(sample.text(report.STATUS))["wanted"] is False and not sample.has(report.ISSUE)
 
 

@@ -173,7 +173,7 @@ def test_version(capsys: Output) -> None:
     ids=["not armed", "not wanted", "armed"],
 )
 def test_status_and_report(make: Make, capsys: Output, overrides: dict[str, Any], status: int) -> None:
-    sample = make(**overrides)
+    sample = make(**overrides, extra={outcome.REPORT_NOW: ""})
     before = sample.snapshot()
     assert call(sample, "status") == status
     said = capsys.readouterr()
@@ -183,6 +183,8 @@ def test_status_and_report(make: Make, capsys: Output, overrides: dict[str, Any]
     reported = capsys.readouterr()
     assert one_line(reported.err) == said.out.splitlines()[-1]
     assert reported.out + said.out.splitlines()[-1] + "\n" == said.out
+    assert call(sample, "report") == status
+    assert bool(capsys.readouterr().err) is (status != 0)  # good news is told once
 
 
 @root_only

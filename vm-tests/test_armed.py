@@ -145,7 +145,7 @@ def test_capture_kernel_got_what_was_foreseen(crashed: Machine, foreseen: dict[s
 
 
 def test_comes_back_armed_and_silent(crashed: Machine) -> None:
-    """Armed again; the report is not repeated; nothing of ours started but the question we ask now."""
+    """Armed again; the report is not repeated, nothing of ours says a word."""
     assert guest.kdump(crashed) == guest.Kdump(192 * MIB, loaded=True)
     assert guest.processes_of_ours(crashed) == 0
     assert crashed.run("systemctl is-active kdump-karg-report.service", check=False).text == "inactive"
