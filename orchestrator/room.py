@@ -35,7 +35,7 @@ def _reserved(device: int) -> int:
     number = f"{os.major(device)}:{os.minor(device)}"
     try:
         name = os.path.basename(os.readlink(f"{SYSFS}/dev/block/{number}"))
-        with open(f"{SYSFS}/fs/ext4/{name}/reserved_clusters", encoding="ascii") as file:
+        with open(f"{SYSFS}/fs/ext4/{name}/reserved_clusters", encoding="utf-8") as file:
             return int(file.read())
     except (OSError, ValueError):
         return 0

@@ -51,3 +51,14 @@ def test_the_program_is_made_of_short_and_documented_pieces(path: Path) -> None:
             assert ast.get_docstring(node), f"{node.name} has no docstring"
         if isinstance(node, ast.FunctionDef):
             assert (node.end_lineno or 0) - node.lineno < LONGEST_FUNCTION, f"{node.name} is too long"
+
+
+@pytest.mark.parametrize("path", OURS, ids=name)
+def test_the_program_uses_no_codec_but_utf8(path: Path) -> None:
+    """The frozen program carries no other."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.keyword) and node.arg == "encoding":
+            assert isinstance(node.value, ast.Constant) and node.value.value == "utf-8", node.lineno
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("encode", "decode"):
+            for argument in node.args[:1]:
+                assert isinstance(argument, ast.Constant) and argument.value == "utf-8", node.lineno
