@@ -189,6 +189,17 @@ def test_interpreter(code: str, answer: str, scratch: Path) -> None:
 
 
 @root_only
+def test_every_module_finds_what_it_imports(scratch: Path) -> None:
+    names = sorted(path.stem for path in Path(CHECKOUT, "orchestrator").glob("*.py") if path.stem != "__main__")
+    assert len(names) > 30
+    script = scratch / "script"
+    script.write_text("#!/usr/lib/kdump-karg/python -IBXutf8\n" + "".join(f"import orchestrator.{name}\n" for name in names))
+    script.chmod(0o755)
+    done = inside(scratch, "/script")
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+@root_only
 def test_reader_that_goes_away(frozen: Path) -> None:
     """No traceback, no message, and not success either."""
     read_end, write_end = os.pipe()
