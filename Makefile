@@ -3,13 +3,14 @@
 
 DESTDIR ?=
 BUILD := build
+PRODUCT := $(abspath $(BUILD)/install)
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 UNITDIR := $(DESTDIR)/usr/lib/systemd/system
 MODULEDIR := $(DESTDIR)/usr/lib/dracut/modules.d/99kdump-karg
 MODULE := dracut/99kdump-karg
 VM_PAIRED := vm-tests/test_kernel.py vm-tests/test_power_cut.py
-VM_FIRST := vm-tests/test_decisions.py vm-tests/test_grub.py vm-tests/test_switches.py
+VM_FIRST := vm-tests/test_decisions.py vm-tests/test_enough.py vm-tests/test_grub.py vm-tests/test_switches.py
 REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
 
 .PHONY: setup packages freeze install check check-fast check-faults check-vm check-vm-first check-vm-second check-kernel fuzz bench demo clean
@@ -52,8 +53,11 @@ check-faults: setup
 
 # Two machines at a time: the tests run in two lanes, and after them those that emulate two at a time themselves.
 check-vm: setup
-	$(MAKE) --jobs=2 check-vm-first check-vm-second
-	$(PYTHON) -m pytest $(VM_PAIRED)
+	rm -rf --one-file-system $(PRODUCT)
+	$(MAKE) install DESTDIR=$(PRODUCT)
+	$(PYTHON) vm-tests/image.py $(PRODUCT)
+	KDUMP_KARG_PRODUCT=$(PRODUCT) $(MAKE) --jobs=2 check-vm-first check-vm-second
+	KDUMP_KARG_PRODUCT=$(PRODUCT) $(PYTHON) -m pytest -v $(VM_PAIRED)
 
 check-vm-first: setup
 	$(PYTHON) -m pytest -v $(VM_FIRST)
