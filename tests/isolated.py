@@ -15,7 +15,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -30,22 +30,27 @@ SOON = 2  # seconds
 NEVER = 100  # exit status of a child in which the chosen operation was never reached
 
 
+def run_and_exit(action: Action) -> NoReturn:
+    """The child's life: the action, then its exit status; 99 and a traceback on stderr for what it raises."""
+    status = 99
+    try:
+        action()
+        status = 0
+    except SystemExit as wish:
+        status = int(wish.code or 0)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stderr.flush()
+        os._exit(status)
+
+
 def in_child(action: Action) -> int:
     """Run the action in a forked child; its exit status, negative for a signal. A traceback goes to stderr, status 99."""
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
-        status = 99
-        try:
-            action()
-            status = 0
-        except SystemExit as wish:
-            status = int(wish.code or 0)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stderr.flush()
-            os._exit(status)
+        run_and_exit(action)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 

@@ -12,10 +12,11 @@ import sys
 import tempfile
 from collections import Counter
 from dataclasses import dataclass
+from typing import NoReturn
 
 import pytest
 
-from tests.isolated import Action, root_only
+from tests.isolated import Action, root_only, run_and_exit
 
 strace_only = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 needs = (root_only, strace_only)
@@ -80,21 +81,13 @@ def _traced(action: Action, *options: str) -> Ended:
         return Ended(status, errors.read())
 
 
-def _run(action: Action, errors: int) -> None:
-    """The child: never returns."""
-    status = 99
-    try:
+def _run(action: Action, errors: int) -> NoReturn:
+    """The child: it waits until it is being traced."""
+
+    def traced() -> None:
         os.dup2(errors, 2)
         sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)  # not pytest's
         signal.sigwait({signal.SIGUSR1})
         action()
-        status = 0
-    except SystemExit as wish:
-        status = int(wish.code or 0)
-    except BaseException:
-        import traceback
 
-        traceback.print_exc()
-    finally:
-        sys.stderr.flush()
-        os._exit(status)
+    run_and_exit(traced)
