@@ -52,3 +52,7 @@ def test_it_starts_where_somebody_asks(tmp_path: Path, paths: list[str], starts:
         Sample(tmp_path).write(path, "")
     triggers = [text[1:] for text in values("ConditionPathExists") + values("ConditionPathExistsGlob") if text.startswith("|")]
     assert any(glob.glob(f"{tmp_path}{trigger}") for trigger in triggers) is starts
+
+
+def test_switched_off_is_off() -> None:
+    assert values("ConditionKernelCommandLine") == ["!rd.kdump_karg=0"]
