@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from orchestrator import cmdline, initrd, intent, luks, machine, memory, need, tree
+from orchestrator import cmdline, initrd, intent, machine, memory, need, tree, volumes
 from orchestrator.errors import Refusal
 from orchestrator.initrd import Initrd
 from orchestrator.need import Capture
@@ -29,7 +29,6 @@ def read(root: str, boot: str, line: str, entry: str = "") -> Capture | None:
         return None
     archive, path = found
     iomem = _text(root, memory.IOMEM) or ""
-    volumes = luks.read(root)
     return Capture(
         kernel=kernel_bytes(iomem) or need.KERNEL,
         initrd=archive,
@@ -38,7 +37,7 @@ def read(root: str, boot: str, line: str, entry: str = "") -> Capture | None:
         # may fill half of the memory; kdump-utils always takes root= out (prepare_cmdline()), Debian's does not.
         in_tmpfs=settings is None or cmdline.value(line, "root") is None,
         memory=_memory(iomem),
-        unlock=max((volume.unlock_bytes for volume in volumes), default=0),
+        unlock=max((volume.unlock_bytes for volume in volumes.read(root)), default=0),
     )
 
 

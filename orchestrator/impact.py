@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrator import cmdline, intent, luks, tree
+from orchestrator import cmdline, intent, tree, volumes
 from orchestrator.errors import Refusal
-from orchestrator.luks import Volume
+from orchestrator.volumes import Volume
 
 # What is measured there changes with the entry (UAPI group, Linux TPM PCR Registry).
 MEASURED = {
@@ -41,7 +41,7 @@ class Touched:
 
 def read(root: str, line: str, entry: str) -> Touched:
     """The facts below `root`, for the running command line and the entry's text."""
-    return Touched(line, entry, luks.read(root), crypt_options(_crypttab(root), line), tree.exists(root, STUB_INFO))
+    return Touched(line, entry, volumes.read(root), crypt_options(_crypttab(root), line), tree.exists(root, STUB_INFO))
 
 
 def _crypttab(root: str) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""LUKS2 volumes in use: what unlocks them without a person, read from the header on the device itself.
+"""The header of a LUKS2 volume: what unlocks it without a person, read from the device itself.
 
 Sources: LUKS2 On-Disk Format Specification 1.1 (binary header and JSON area), systemd's tpm2_make_luks2_json(), clevis'
 luks token (a JWE whose protected header names the pin).
@@ -8,13 +8,11 @@ luks token (a JWE whose protected header names the pin).
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from orchestrator import rendered, tree
 from orchestrator.errors import Refusal
+from orchestrator.volumes import Token, Volume
 
-BLOCK = "sys/class/block"
-UUID_PREFIX = "CRYPT-LUKS2-"
 MAGIC = b"LUKS\xba\xbe"
 BINARY_HEADER = 4096
 LARGEST_HEADER = 4 << 20
@@ -22,36 +20,8 @@ LARGEST_HEADER = 4 << 20
 OF_THE_ENTRY = (8, 9, 12)
 
 
-@dataclass(frozen=True)
-class Token:
-    """A way to unlock without a person. `pcrs`: the TPM registers it depends on; `kind`: as the header names it."""
-
-    kind: str
-    pcrs: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Volume:
-    """An unlocked LUKS2 volume. `unlock_bytes`: memory that unlocking it takes, 0 where its keys are not of Argon2."""
-
-    device: str
-    tokens: tuple[Token, ...] = ()
-    unlock_bytes: int = 0
-
-
-def read(root: str) -> tuple[Volume, ...]:
-    """Every LUKS2 volume that device mapper holds open, with what its header says; one whose header is elsewhere says nothing."""
-    found = []
-    for name in tree.names(root, BLOCK):
-        uuid = tree.read_text(root, f"{BLOCK}/{name}/dm/uuid") if name.startswith("dm-") else None
-        if uuid is None or not uuid.startswith(UUID_PREFIX):
-            continue
-        found += [_volume(root, below) for below in tree.names(root, f"{BLOCK}/{name}/slaves")]
-    return tuple(found)
-
-
-def _volume(root: str, device: str) -> Volume:
-    """What the header on a device says."""
+def read(root: str, device: str) -> Volume:
+    """What the header on a block device of this name says; nothing is known of one that cannot be read."""
     try:
         file = os.open(tree.resolve(root, f"dev/{device}"), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (OSError, Refusal):

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator import impact
 from orchestrator.impact import STUB_INFO, Touched
-from orchestrator.luks import Token, Volume
+from orchestrator.volumes import Token, Volume
 from tests.conftest import Make
 from tests.invocation import Output, call, one_line
 from tests.sample import FIRST_BOOT_LINE, entry_text

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""luks.py: what unlocks a volume, from headers as cryptsetup lays them out."""
+"""luks.py and volumes.py: what unlocks a volume, from headers as cryptsetup lays them out."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from orchestrator import luks
-from orchestrator.luks import Token, Volume
+from orchestrator import luks, volumes
+from orchestrator.volumes import Token, Volume
 from tests.conftest import Make
 
 
@@ -114,4 +114,4 @@ TREES: list[tuple[str, dict[str, str | bytes], tuple[Volume, ...]]] = [
 
 @pytest.mark.parametrize(("files", "expected"), [row[1:] for row in TREES], ids=[row[0] for row in TREES])
 def test_read(make: Make, files: dict[str, str | bytes], expected: tuple[Volume, ...]) -> None:
-    assert luks.read(str(make(extra=files).root)) == expected
+    assert volumes.read(str(make(extra=files).root)) == expected

@@ -22,3 +22,9 @@ def append(disk: Disk, arguments: str) -> None:
     entry = guest.entry_on(disk)
     text = f"{guest.options(entry)} {arguments}"
     set_options(disk, grub.off_bad_lengths(text, bls.first_value(entry, "linux")))
+
+
+def first_boot_only(disk: Disk, arguments: str) -> None:
+    """Kernel arguments of the first boot and of no other: GRUB sources the stamp."""
+    with disk.boot_files() as files:
+        files.write("ignition.firstboot", f'set ignition_network_kcmdline="{arguments}"\n'.encode())

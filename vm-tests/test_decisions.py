@@ -8,6 +8,7 @@ from pathlib import Path
 import filesystem
 import guest
 import image as image_builder
+import kargs
 import pytest
 from conftest import Boot, NewDisk
 from disk import Disk
@@ -109,9 +110,7 @@ def test_strict_stops_the_boot(boot: Boot) -> None:
 def test_shell_before_the_pivot(boot: Boot, new_disk: NewDisk) -> None:
     """At rd.break=pre-pivot `plan` shows the diff; leaving the shell continues as if it had not been there."""
     disk = new_disk()
-    with disk.boot_files() as files:
-        # GRUB sources the stamp: the arguments are those of the first boot only.
-        files.write("ignition.firstboot", f'set ignition_network_kcmdline="{BREAK_SHELL}"\n'.encode())
+    kargs.first_boot_only(disk, BREAK_SHELL)
     machine = boot(disk, ignition=Config().enable(KDUMP_UNIT))
     machine.open_break_shell()
     # What is typed is echoed: only the shell's own answer has a number in it.

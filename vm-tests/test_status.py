@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import guest
+import kargs
 from conftest import Boot, NewDisk
 from guest import KDUMP_UNIT, MIB
 from ignition import Config
@@ -28,9 +29,7 @@ WantedBy=multi-user.target
 def test_in_the_initramfs(boot: Boot, new_disk: NewDisk) -> None:
     """At rd.break=pre-pivot, /boot not mounted: the entry is looked at, and is what is missing."""
     disk = new_disk()
-    with disk.boot_files() as files:
-        # GRUB sources the stamp: the arguments are those of the first boot only.
-        files.write("ignition.firstboot", f'set ignition_network_kcmdline="{BREAK_SHELL}"\n'.encode())
+    kargs.first_boot_only(disk, BREAK_SHELL)
     machine = boot(disk, ignition=Config().enable(KDUMP_UNIT))
     machine.open_break_shell()
     # What is typed is echoed: only the shell's own answer has a number in it.
