@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator import bootfs, bootstate, cmdline, forecast, harm, kdumpconf, machine, outcome, tree, unit
-from orchestrator.forecast import Facts, Forecast
 from orchestrator.decision import Kind
 from orchestrator.errors import KdumpKargError, Refusal
+from orchestrator.forecast import Facts, Forecast
 from orchestrator.intent import Intent
 from orchestrator.machine import Surroundings
 from orchestrator.run import Target

@@ -9,7 +9,6 @@ import pytest
 
 from orchestrator import scope
 
-
 BLOCKS = """
 @contextmanager
 def block(log, end):
