@@ -10,7 +10,7 @@ UNITDIR := $(DESTDIR)/usr/lib/systemd/system
 MODULEDIR := $(DESTDIR)/usr/lib/dracut/modules.d/99kdump-karg
 MODULE := dracut/99kdump-karg
 VM_PAIRED := vm-tests/test_kernel.py vm-tests/test_power_cut.py
-VM_FIRST := vm-tests/test_decisions.py vm-tests/test_enough.py vm-tests/test_grub.py vm-tests/test_switches.py
+VM_FIRST := vm-tests/test_decisions.py vm-tests/test_enough.py vm-tests/test_grub.py
 REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
 
 .PHONY: setup packages freeze install check check-fast check-faults check-vm check-vm-first check-vm-second check-kernel fuzz bench demo clean
@@ -42,7 +42,9 @@ install: freeze
 	for unit in $(REAL_ROOT_UNITS); do ln -sfn ../$$unit $(UNITDIR)/multi-user.target.wants/$$unit; done
 	$(PYTHON) -m orchestrator.freeze install --frozen $(BUILD)/frozen --target $(if $(DESTDIR),$(DESTDIR),/)
 
-check: check-fast check-faults check-vm
+# The faults go beside the machines, which leave a processor idle when one lane has ended.
+check: check-fast
+	$(MAKE) check-vm BESIDE=check-faults
 
 check-fast: freeze
 	$(PYTHON) -m pytest tests
@@ -56,7 +58,7 @@ check-vm: setup
 	rm -rf --one-file-system $(PRODUCT)
 	$(MAKE) install DESTDIR=$(PRODUCT)
 	$(PYTHON) vm-tests/image.py $(PRODUCT)
-	KDUMP_KARG_PRODUCT=$(PRODUCT) $(MAKE) --jobs=2 check-vm-first check-vm-second
+	KDUMP_KARG_PRODUCT=$(PRODUCT) $(MAKE) --jobs=2 check-vm-first check-vm-second $(BESIDE)
 	KDUMP_KARG_PRODUCT=$(PRODUCT) $(PYTHON) -m pytest -v $(VM_PAIRED)
 
 check-vm-first: setup

@@ -239,6 +239,22 @@ def test_a_read_only_sysroot_is_writable_while_the_lock_is_taken(make: Make) -> 
     in_namespace(look)
 
 
+def test_a_lock_on_a_file_that_has_lost_its_name_does_not_count(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever held it removes it before letting go, so that a third could lock a new file of that name."""
+    sample = make(extra={"ostree/repo/config": ""})
+    place, real, tries = sample.root / "ostree/lock", fcntl.fcntl, []
+
+    def lock_what_was_just_removed(opened: int, command: int, argument: bytes) -> object:
+        tries.append(opened)
+        if len(tries) == 1:
+            place.unlink()
+        return real(opened, command, argument)
+
+    monkeypatch.setattr(fcntl, "fcntl", lock_what_was_just_removed)
+    with lock.against_ostree(str(sample.root)):
+        assert len(tries) == 2 and place.exists()
+
+
 @root_only
 def test_a_lock_that_cannot_be_made_is_a_failure(make: Make) -> None:
     sample = make(extra={"ostree/repo/config": ""})

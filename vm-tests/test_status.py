@@ -18,7 +18,7 @@ ConditionKernelCommandLine=crashkernel
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/bin/sleep 45
+ExecStart=/usr/bin/sleep 30
 ExecStart=/usr/sbin/kdump-config load
 
 [Install]
