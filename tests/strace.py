@@ -62,23 +62,27 @@ def injected(action: Action, call: Call, tampering: str) -> Ended:
 
 
 def _traced(action: Action, *options: str) -> Ended:
-    """Fork, attach, go, wait. The child waits in a call that no action makes, so that none is counted by chance."""
+    """Fork, attach, go, wait. The child waits in a call that no action makes, so that none is counted by chance.
+
+    Its stderr is read to the end, which comes when a process that a killed action leaves behind (freezer.py's) is gone too.
+    """
     sys.stdout.flush()
-    with tempfile.TemporaryFile("w+") as errors:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
-        child = os.fork()
-        if child == 0:
-            _run(action, errors.fileno())
-        argv = ["strace", "-p", str(child), "-e", "signal=none", *options]
-        with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as tracer:
-            assert tracer.stderr is not None
-            attached = tracer.stderr.readline()
-            os.kill(child, signal.SIGUSR1 if "attached" in attached else signal.SIGKILL)
-            status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            tracer.stderr.read()
-        assert "attached" in attached, attached
-        errors.seek(0)
-        return Ended(status, errors.read())
+    reader, writer = os.pipe()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+    child = os.fork()
+    if child == 0:
+        _run(action, writer)
+    os.close(writer)
+    argv = ["strace", "-p", str(child), "-e", "signal=none", *options]
+    with open(reader) as errors, subprocess.Popen(argv, stderr=subprocess.PIPE, text=True) as tracer:
+        assert tracer.stderr is not None
+        attached = tracer.stderr.readline()
+        os.kill(child, signal.SIGUSR1 if "attached" in attached else signal.SIGKILL)
+        said = errors.read()
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        tracer.stderr.read()
+    assert "attached" in attached, attached
+    return Ended(status, said)
 
 
 def _run(action: Action, errors: int) -> NoReturn:
@@ -86,6 +90,7 @@ def _run(action: Action, errors: int) -> NoReturn:
 
     def traced() -> None:
         os.dup2(errors, 2)
+        os.close(errors)
         sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)  # not pytest's
         signal.sigwait({signal.SIGUSR1})
         action()
