@@ -11,6 +11,7 @@ MODULEDIR := $(DESTDIR)/usr/lib/dracut/modules.d/99kdump-karg
 MODULE := dracut/99kdump-karg
 VM_PAIRED := vm-tests/test_kernel.py vm-tests/test_power_cut.py
 VM_FIRST := vm-tests/test_decisions.py vm-tests/test_enough.py vm-tests/test_grub.py
+INITRAMFS_UNITS := kdump-karg.service kdump-karg-write.service kdump-karg-reboot.service
 REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
 
 .PHONY: setup packages freeze install check check-fast check-faults check-vm check-vm-first check-vm-second check-kernel fuzz bench demo clean
@@ -37,7 +38,7 @@ freeze: setup
 install: freeze
 	install -d $(MODULEDIR) $(UNITDIR)/multi-user.target.wants
 	install -m 755 $(MODULE)/module-setup.sh $(MODULEDIR)/
-	install -m 644 $(MODULE)/kdump-karg.service $(MODULE)/kdump-karg-reboot.service $(MODULEDIR)/
+	install -m 644 $(addprefix $(MODULE)/,$(INITRAMFS_UNITS)) $(MODULEDIR)/
 	install -m 644 $(addprefix $(MODULE)/,$(REAL_ROOT_UNITS)) $(UNITDIR)/
 	for unit in $(REAL_ROOT_UNITS); do ln -sfn ../$$unit $(UNITDIR)/multi-user.target.wants/$$unit; done
 	$(PYTHON) -m orchestrator.freeze install --frozen $(BUILD)/frozen --target $(if $(DESTDIR),$(DESTDIR),/)

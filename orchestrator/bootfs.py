@@ -40,14 +40,14 @@ def claimants(root: str) -> list[str]:
             continue
         record = (tree.read_bytes(root, f"{UDEV_DATA}/{name}") or b"").decode("utf-8", "replace").splitlines()
         if f"S:{LINK}" in record:
-            found.append(_device_name(root, name))
+            found.append(block_device(root, name[1:]) or name)
     return sorted(found)
 
 
-def _device_name(root: str, record: str) -> str:
-    """/dev/vda3 for the udev record b254:3, by /sys/dev/block; the record's own name where sysfs does not know."""
-    target = tree.link_target(root, f"sys/dev/block/{record[1:]}")
-    return "/dev/" + target.rpartition("/")[2] if target else record
+def block_device(root: str, number: str) -> str | None:
+    """/dev/vda3 for the device number 254:3, by /sys/dev/block; None where sysfs does not know it."""
+    target = tree.link_target(root, f"sys/dev/block/{number}")
+    return "/dev/" + target.rpartition("/")[2] if target else None
 
 
 def device(root: str) -> str | None:
@@ -62,25 +62,27 @@ def device(root: str) -> str | None:
 
 
 @scope
-def reach(root: str, *, live: bool, initramfs: bool, write: bool) -> Iterator[str]:
+def reach(root: str, *, live: bool, initramfs: bool, write: bool, known: str | None = None) -> Iterator[str]:
     """The directory under which the boot file system is reached for the length of the block.
+
+    `known`: what labelled() answered when udev ran, for the end of the initramfs, where its database is gone.
 
     On a captured tree (`live` false) that is its boot/ and nothing is mounted. Whoever mounts or writes is alone with it (see
     lock.py). Raises Refusal where no boot file system can be told, another keeps it, or it is read-only though it is to be
     written; Failure where mounting fails.
     """
-    with _way(root, live, initramfs, write) as boot:
+    with _way(root, live, initramfs, write, known) as boot:
         if write and os.statvfs(boot).f_flag & os.ST_RDONLY:
             raise Refusal("/boot is on a read-only file system; make it and its device writable and run apply again")
         yield boot
 
 
 @scope
-def _way(root: str, live: bool, initramfs: bool, write: bool) -> Iterator[str]:
+def _way(root: str, live: bool, initramfs: bool, write: bool, known: str | None) -> Iterator[str]:
     """The locks and mounts of one of the three cases: the initramfs, the real root, a captured tree."""
     place = tree.resolve(root, IN_REAL_ROOT)
     if live and initramfs:
-        with _alone(root), _from_initramfs(root, write) as boot:
+        with _alone(root), _from_initramfs(root, write, known) as boot:
             yield boot
     elif not write:
         yield place
@@ -109,13 +111,10 @@ def _deployments(root: str) -> Iterator[None]:
 
 
 @scope
-def _from_initramfs(root: str, write: bool) -> Iterator[str]:
+def _from_initramfs(root: str, write: bool, known: str | None) -> Iterator[str]:
     """The labelled file system on a mount point of ours, or the /boot that is part of the root file system."""
-    found = device(root)
-    if found is None and not _plain_directory(root):
-        process.run("udevadm", "settle", f"--timeout={SETTLE_SECONDS}")
-        found = device(root)
-    if found is not None:
+    found = labelled(root) if known is None else known
+    if found:
         with _mounted(found, tree.resolve(root, MOUNT_POINT), write) as boot:
             yield boot
         return
@@ -124,6 +123,15 @@ def _from_initramfs(root: str, write: bool) -> Iterator[str]:
         raise Refusal(f"no file system is labelled {LABEL} and the root file system has no /boot/loader; check the disk")
     with _writable(directory, write) as boot:
         yield boot
+
+
+def labelled(root: str) -> str:
+    """The device of the boot file system; "" where none has the label. Waits for udev where no /boot is there without one."""
+    found = device(root)
+    if found is None and not _plain_directory(root):
+        process.run("udevadm", "settle", f"--timeout={SETTLE_SECONDS}")
+        found = device(root)
+    return found or ""
 
 
 def _plain_directory(root: str) -> str | None:
@@ -164,18 +172,28 @@ def _writable(directory: str, write: bool) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Mount:
-    """A mount point, and whether its file system may be written to through other mounts."""
+    """A mount point, whether its file system may be written to through other mounts, and what is mounted there.
+
+    `number`: the device number, MAJOR:MINOR. `directory`: the one of the file system that is seen at the mount point.
+    """
 
     point: str
     superblock_writable: bool
+    number: str = ""
+    directory: str = "/"
+    kind: str = ""
+    source: str = ""
 
 
 def parse_mounts(text: str) -> tuple[Mount, ...]:
-    """The mounts of /proc/self/mountinfo, in order: the fifth field, and the file system's own options at the end (proc(5))."""
+    """The mounts of /proc/self/mountinfo, in order: number, directory and point are fields 3 to 5, the last three are the file
+
+    system's kind, source and own options (proc(5)). A blank in a name is written as \\040.
+    """
     found = []
     for line in text.splitlines():
-        fields = line.split(" ")
-        found.append(Mount(fields[4].replace("\\040", " "), "rw" in fields[-1].split(",")))
+        _, _, number, directory, point, *rest = (field.replace("\\040", " ") for field in line.split(" "))
+        found.append(Mount(point, "rw" in rest[-1].split(","), number, directory, rest[-3], rest[-2]))
     return tuple(found)
 
 

@@ -20,7 +20,8 @@ Reserve memory for kdump on the first boot of an ostree + Ignition system.
 
 commands:
   plan      show what would be done and why, as a diff; writes nothing
-  apply     do it; what kdump-karg.service runs in the initramfs
+  apply     do it; in the initramfs: decide, and hand the change over to `write` (kdump-karg.service)
+  write     write what apply has handed over, at the end of the initramfs (kdump-karg-write.service)
   status    show the chain from the wish to the loaded capture kernel
   report    give the status once to the journal and the login console
 
@@ -32,7 +33,7 @@ options:
 
 exit status: 0 done, armed or nothing to do, 1 failed, 2 usage, 3 refused, 4 kdump wanted but not armed (status, report)
 """
-COMMANDS = ("plan", "apply", "status", "report")
+COMMANDS = ("plan", "apply", "write", "status", "report")
 WITH_JSON = ("plan", "status")
 
 
@@ -71,6 +72,8 @@ def _checked(arguments: Arguments) -> Arguments:
         raise UsageError(f"{arguments.command or 'no command'!r} is not one of {', '.join(COMMANDS)}; see kdump-karg --help")
     if arguments.json and arguments.command not in WITH_JSON:
         raise UsageError(f"{arguments.command} has no --json; it goes with {' and '.join(WITH_JSON)}")
+    if arguments.command == "write" and arguments.root is not None:
+        raise UsageError("write has no --root; on a captured tree apply writes at once")
     if arguments.root is not None and not os.path.isdir(arguments.root):
         raise UsageError(f"--root {arguments.root!r} is not a directory; name the top of a captured tree")
     return arguments
@@ -106,6 +109,8 @@ def _dispatch(arguments: Arguments) -> int:
         return commands.plan(target, arguments.json)
     if arguments.command == "apply":
         return commands.apply(target)
+    if arguments.command == "write":
+        return commands.write(target)
     if arguments.command == "status":
         return commands.status(target, arguments.json)
     return commands.report(target)

@@ -57,8 +57,30 @@ def report(target: Target) -> int:
 
 def apply(target: Target) -> int:
     """Apply, and leave word of it for the rest of this boot and the next."""
+    return _carried_out(target, lambda: run.apply(target), _after_apply)
+
+
+def write(target: Target) -> int:
+    """Carry out what `apply` handed over earlier in this boot's initramfs, and ask for the reboot."""
+    from orchestrator import handover, transaction, varmount
+
     try:
-        made = run.apply(target)
+        left = handover.read(target.root)
+    except Refusal as refusal:
+        return _stopped(target, Kind.REFUSE.value, str(refusal), refusal.exit_status)
+    if left is None:
+        log.say(log.INFO, f"nothing to write: /{handover.PATH} is not there, so apply has handed nothing over")
+        return 0
+    with varmount.reach(target.root, left.var) as place:
+        return _carried_out(
+            target, lambda: transaction.resume(target, left, place), lambda target, made: _leave_word(target, made, place)
+        )
+
+
+def _carried_out(target: Target, work: Callable[[], Plan], afterwards: Callable[[Target, Plan], None]) -> int:
+    """Do the work, say what came of it, and do what comes after it; the exit status."""
+    try:
+        made = work()
     except KdumpKargError as error:
         kind = Kind.REFUSE.value if isinstance(error, Refusal) else FAILED
         return _stopped(target, kind, str(error), error.exit_status)
@@ -67,22 +89,34 @@ def apply(target: Target) -> int:
     warned = made.decision.wanted is not None and made.decision.wanted.warning
     log.say(log.WARNING if warned else log.INFO, f"{made.decision.kind.value}: {made.decision.reason}")
     if made.steps or made.decision.kind is not Kind.SKIP:
-        _leave_word(target, made)
+        afterwards(target, made)
     return 0
 
 
-def _leave_word(target: Target, made: Plan) -> None:
+def _after_apply(target: Target, made: Plan) -> None:
+    """Where the write is still to come, only the decision is noted, for whoever asks `status` meanwhile."""
+    from orchestrator import outcome, var
+
+    if not (made.steps and target.live and run.in_initramfs(target)):
+        _leave_word(target, made, var.place(target.root))
+        return
+    log.say(log.INFO, "it is written when all else in this initramfs is done")
+    decided = outcome.Outcome(made.decision.kind.value, made.decision.reason)
+    _attempt(lambda: outcome.keep(target.root, decided), "status will not know of this decision")
+
+
+def _leave_word(target: Target, made: Plan, var: str) -> None:
     """Note the outcome for the report and ask for the reboot, last; in a captured tree only the latter.
 
-    In a real root a report is due where something was written: what an interrupted first boot had left, say.
+    `var` is the directory of the provisioned /var. In a real root a report is due where something was written: what an interrupted first boot had left, say.
     """
     from orchestrator import outcome
 
     initramfs = target.live and run.in_initramfs(target)
     if initramfs or (target.live and made.steps):
-        _attempt(lambda: outcome.record(target.root, made.decision), "no report will be given")
+        _attempt(lambda: outcome.record(target.root, var, made.decision), "no report will be given")
     if initramfs and made.reboot:
-        _attempt(lambda: outcome.save_journal(target.root), "the first boot's journal is lost with the reboot")
+        _attempt(lambda: outcome.save_journal(target.root, var), "the first boot's journal is lost with the reboot")
     if made.reboot and (initramfs or not target.live):
         outcome.request_reboot(target.root)
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from orchestrator import bootstate, intent, log, process, tree
+from orchestrator import bootstate, log, process, tree
+from orchestrator import var as state
 from orchestrator.decision import Decision, Kind
 
 RUN_DIR = "run/kdump-karg"
@@ -38,38 +39,44 @@ def request_reboot(root: str) -> None:
     _write(root, REBOOT_REQUIRED, "")
 
 
-def begin(root: str) -> None:
+def begin(var: str) -> None:
     """Leave word that a write of /boot is under way, for the boot after one that went on though the write did not end.
 
-    Where it cannot be left, only that boot misses it: no reason to stop here.
+    `var` is the directory of the provisioned /var. Where it cannot be left, only that boot misses it: no reason to stop here.
     """
     try:
-        _write(intent.provisioned_root(root), bootstate.BEGUN, "")
+        _write_file(state.inside(var, bootstate.BEGUN), "")
     except OSError as error:
         log.say(log.WARNING, f"/{bootstate.BEGUN}: {error.strerror}; a write that fails half way will not be taken up later")
 
 
-def record(root: str, decision: Decision) -> None:
-    """Note a decision that was carried out; for a change the report is due after the reboot."""
-    note(root, Outcome(decision.kind.value, decision.reason), later=decision.kind is Kind.CHANGE)
-
-
-def note(root: str, outcome: Outcome, *, later: bool = False) -> None:
-    """Note an outcome for `status`, and that a report is due: in this boot or in a later one."""
-    _write(root, OUTCOME, f"{outcome.kind}\n{' '.join(outcome.reason.split())}\n")
-    if later:
-        _write(intent.provisioned_root(root), REPORT_LATER, "")
+def record(root: str, var: str, decision: Decision) -> None:
+    """Note a decision that was carried out; for a change the report is due after the reboot, by a note in the /var `var`."""
+    keep(root, Outcome(decision.kind.value, decision.reason))
+    if decision.kind is Kind.CHANGE:
+        _write_file(state.inside(var, REPORT_LATER), "")
     else:
         _write(root, REPORT_NOW, "")
 
 
-def save_journal(root: str) -> None:
-    """Copy the initramfs journal into the provisioned root, before a reboot loses it.
+def note(root: str, outcome: Outcome) -> None:
+    """Note an outcome for `status`, and that a report is due in this boot."""
+    keep(root, outcome)
+    _write(root, REPORT_NOW, "")
+
+
+def keep(root: str, outcome: Outcome) -> None:
+    """Note an outcome for `status`."""
+    _write(root, OUTCOME, f"{outcome.kind}\n{' '.join(outcome.reason.split())}\n")
+
+
+def save_journal(root: str, var: str) -> None:
+    """Copy the initramfs journal into the provisioned /var, before a reboot loses it.
 
     The files keep the machine ID of the initramfs, so they get a directory of their own for `journalctl --directory`.
     """
     process.run("journalctl", "--sync")
-    target = tree.resolve(intent.provisioned_root(root), JOURNAL_DIR)
+    target = state.inside(var, JOURNAL_DIR)
     for machine_id in tree.names(root, RUNTIME_JOURNAL):
         for name in tree.names(root, f"{RUNTIME_JOURNAL}/{machine_id}"):
             content = tree.read_bytes(root, f"{RUNTIME_JOURNAL}/{machine_id}/{name}")
@@ -80,7 +87,11 @@ def save_journal(root: str) -> None:
 
 def _write(root: str, path: str, text: str) -> None:
     """A small file below the root and the directories above it."""
-    place = tree.resolve(root, path, last=False)
+    _write_file(tree.resolve(root, path, last=False), text)
+
+
+def _write_file(place: str, text: str) -> None:
+    """A small file and the directories above it."""
     os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
     _write_bytes(place, text.encode("utf-8", "backslashreplace"), 0o644)  # a reason can name a file in Latin-1
 

@@ -15,6 +15,8 @@ from orchestrator.errors import Failure, Refusal
 
 TYPE_CHECKING = False  # importing it from typing would cost more than the work of most runs
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from orchestrator.bootstate import BootState
     from orchestrator.decision import Wanted
     from orchestrator.intent import Intent
@@ -32,20 +34,28 @@ class Target:
 
 @dataclass(frozen=True)
 class Question:
-    """What is still to be decided once the boot file system has been read."""
+    """What is still to be decided once the boot file system has been read.
+
+    `weighed`: what the capture kernel needs and what the edit would lock has been looked at, earlier in this boot.
+    """
 
     intent: Intent
     machine: Machine
     wanted: Wanted
+    weighed: bool = False
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What was read before /boot, and the decision if that was enough for one, or the question that is left."""
+    """What was read before /boot, and the decision if that was enough for one, or the question that is left.
+
+    `boot`: the device of the boot file system where it was found out earlier in this boot (see bootfs.labelled()).
+    """
 
     here: Surroundings
     settled: Decision | None = None
     question: Question | None = None
+    boot: str | None = None
 
 
 def gather(target: Target) -> Facts:
@@ -75,20 +85,21 @@ def plan(target: Target) -> Plan:
     from orchestrator.plan import Plan
 
     try:
-        return _plan(target, gather(target))
+        return planned(target, gather(target))
     except Refusal as refusal:
         return Plan(Decision(Kind.REFUSE, str(refusal)))
 
 
-def _plan(target: Target, facts: Facts) -> Plan:
-    """As `plan`, from facts; raises Refusal."""
+def planned(target: Target, facts: Facts) -> Plan:
+    """As `plan`, from facts. Raises Refusal."""
     from orchestrator.plan import Plan
 
     if facts.settled is not None and not left_over(target, facts.here):
         return Plan(facts.settled)
     from orchestrator import bootfs
 
-    with bootfs.reach(target.root, live=target.live, initramfs=facts.here.initramfs, write=False) as boot:
+    here = facts.here
+    with bootfs.reach(target.root, live=target.live, initramfs=here.initramfs, write=False, known=facts.boot) as boot:
         return plan_for(target, boot, facts)
 
 
@@ -118,7 +129,7 @@ def decide(target: Target, boot: str, found: BootState, facts: Facts) -> Decisio
     asked = facts.question
     used = backend.read(intent.provisioned_root(target.root), boot, asked.machine.arch.name)
     decided = decision.decide(asked.intent, facts.here, asked.machine, asked.wanted, found, used)
-    if decided.kind is not Kind.CHANGE:
+    if decided.kind is not Kind.CHANGE or asked.weighed:
         return decided
     from orchestrator import capture, impact, need
 
@@ -147,9 +158,18 @@ def left_over(target: Target, here: Surroundings) -> bool:
 
 
 def apply(target: Target) -> Plan:
-    """Plan, carry the plan out, and read everything again to see that it took. Raises Failure where it did not."""
+    """Plan, carry the plan out, and read everything again to see that it took. Raises Failure where it did not.
+
+    In a running initramfs the plan is handed over to `write`: others still write to the real root, and from our first byte on
+    Ignition would not run again to do it once more.
+    """
+    return told(lambda: _apply(target))
+
+
+def told(work: Callable[[], Plan]) -> Plan:
+    """The work's plan; a Failure for an error of the system that nobody below has told."""
     try:
-        return _apply(target)
+        return work()
     except OSError as error:
         raise Failure(f"{error.filename or '/boot'}: {error.strerror}; nothing is half written, run apply again") from error
 
@@ -157,16 +177,25 @@ def apply(target: Target) -> Plan:
 def _apply(target: Target) -> Plan:
     """As `apply`; what is only needed for a change is in transaction.py."""
     facts = gather(target)
-    made = _plan(target, facts)
-    if made.steps:
-        from orchestrator import transaction
+    made = planned(target, facts)
+    if made.steps and defers(target, facts.here):
+        from orchestrator import handover
 
-        return transaction.write(target, made, facts)
-    if made.decision.kind is not Kind.REFUSE and not decision.is_first_boot(facts.here):
-        from orchestrator import transaction
+        handover.leave(target.root, handover.take_stock(target.root, made.decision))
+    elif made.steps:
+        from orchestrator import transaction, var
 
-        transaction.forget(target)
+        return transaction.write(target, made, facts, var.place(target.root))
+    elif made.decision.kind is not Kind.REFUSE and not decision.is_first_boot(facts.here):
+        from orchestrator import transaction, var
+
+        transaction.forget(var.place(target.root))
     return made
+
+
+def defers(target: Target, here: Surroundings) -> bool:
+    """Is the write left to the end of this boot's initramfs?"""
+    return target.live and here.initramfs
 
 
 def in_initramfs(target: Target) -> bool:

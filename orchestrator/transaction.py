@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from orchestrator import apply as writer
-from orchestrator import bootfs, intent, log, outcome, run, tree
+from orchestrator import bootfs, log, outcome, run
+from orchestrator import var as state
 from orchestrator.bootstate import BEGUN
 from orchestrator.decision import Kind
 from orchestrator.errors import Failure, Refusal
@@ -15,34 +17,53 @@ from orchestrator.plan import Plan, make
 TYPE_CHECKING = False  # importing it from typing would cost more than the work of most runs
 if TYPE_CHECKING:
     from orchestrator.apply import Settle
+    from orchestrator.handover import Handover
     from orchestrator.run import Facts, Target
 
 
-def write(target: Target, made: Plan, facts: Facts) -> Plan:
-    """Carry a plan out and verify it; returns the plan that was carried out.
+def resume(target: Target, left: Handover, var: str) -> Plan:
+    """Write what `apply` handed over earlier in this boot; `var` is the directory of the provisioned /var. Raises as run.apply().
+
+    What lies on /boot is planned for anew; the value is the one that was weighed.
+    """
+    return run.told(lambda: _resume(target, left, var))
+
+
+def _resume(target: Target, left: Handover, var: str) -> Plan:
+    """As `resume`."""
+    facts = replace(run.gather(target), boot=left.boot)
+    if facts.question is not None and left.wanted is not None:
+        facts = replace(facts, question=replace(facts.question, wanted=left.wanted, weighed=True))
+    made = run.planned(target, facts)
+    return write(target, made, facts, var) if made.steps else made
+
+
+def write(target: Target, made: Plan, facts: Facts, var: str) -> Plan:
+    """Carry a plan out and verify it; returns the plan that was carried out. `var`: the directory of the provisioned /var.
 
     Raises Refusal where /boot changes under our hands twice, is read-only or kept by another, Failure where it cannot be
     written or does not read back. On a live system BEGUN stands from before the first write until after the last.
     """
-    with bootfs.reach(target.root, live=target.live, initramfs=facts.here.initramfs, write=True) as boot:
+    here = facts.here
+    with bootfs.reach(target.root, live=target.live, initramfs=here.initramfs, write=True, known=facts.boot) as boot:
         if target.live:
-            outcome.begin(target.root)
+            outcome.begin(var)
             keep_provisioning()
         try:
             made = _carry_out(target, boot, made, facts)
         except Refusal:
             if not _is_unfinished(boot, facts):
-                forget(target)
+                forget(var)
             raise
         _verify(target, boot, made, facts)
-    forget(target)
+    forget(var)
     return made
 
 
 def keep_provisioning() -> None:
-    """Bring all that Ignition wrote to disk before the first write says that Ignition need not run again.
+    """Bring all that this boot wrote to disk before the first write says that Ignition need not run again.
 
-    It is in memory only until somebody syncs, and a machine that loses power then would never be provisioned. Linux mounts
+    In an initramfs that is what Ignition wrote, and what others wrote when they were stopped. It is in memory only until somebody syncs, and a machine that loses power then would never be provisioned. Linux mounts
     those file systems, so the journal is enough: nothing has to be frozen.
     """
     os.sync()
@@ -56,10 +77,10 @@ def _is_unfinished(boot: str, facts: Facts) -> bool:
         return True
 
 
-def forget(target: Target) -> None:
+def forget(var: str) -> None:
     """Take back the word that a write is under way: it is done, or there is nothing to do."""
     try:
-        os.unlink(tree.resolve(intent.provisioned_root(target.root), BEGUN, last=False))
+        os.unlink(state.inside(var, BEGUN))
     except FileNotFoundError:
         return
     except OSError as error:

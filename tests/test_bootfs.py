@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import bootfs, run
+from orchestrator import bootfs, handover, outcome, run, transaction, var
 from orchestrator.decision import Kind
 from orchestrator.errors import Failure, Refusal
 from orchestrator.run import Target
@@ -164,9 +164,35 @@ def test_the_whole_run_on_a_labelled_file_system(make: Make, tmp_path: Path) -> 
             target = Target(str(sample.root), live=True)
             assert run.plan(target).decision.kind is Kind.CHANGE
             assert run.apply(target).reboot
+            remove_udevs_database(sample)
+            left = handover.read(target.root)
+            assert left is not None and left.boot.startswith("/dev/loop")
+            assert transaction.resume(target, left, var.place(target.root)).reboot
             assert Path("/proc/self/mountinfo").read_text() == mounts
         assert is_clean(image)
         assert read_back(image, sample) == [entry_text(FINAL), "loader", "loader.1", "lost+found"]
+
+    in_namespace(whole)
+
+
+def remove_udevs_database(sample: Sample) -> None:
+    """What initrd-udevadm-cleanup-db.service does on the way to the pivot."""
+    for record in (sample.root / UDEV).iterdir():
+        record.unlink()
+
+
+@root_only
+def test_in_the_initramfs_apply_writes_nothing(make: Make, tmp_path: Path) -> None:
+    """Others still write to the real root: the change is handed over, and asks for no reboot by itself."""
+    sample = make(extra={"etc/initrd-release": ""})
+    image = ext4(tmp_path / "image")
+
+    def whole() -> None:
+        with disk(sample, image):
+            before = image.read_bytes()
+            assert run.apply(Target(str(sample.root), live=True)).decision.kind is Kind.CHANGE
+            assert image.read_bytes() == before
+        assert sample.has(handover.PATH) and not sample.has(outcome.REBOOT_REQUIRED)
 
     in_namespace(whole)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import apply as writer
-from orchestrator import bootstate, intent, outcome, run
+from orchestrator import bootstate, handover, intent, outcome, run
 from orchestrator.bootstate import BEGUN, ENTRIES, TEMPORARY
 from orchestrator.plan import Plan
 from orchestrator.run import Target
@@ -104,7 +104,7 @@ def test_an_ordering_without_a_reason_is_noticed() -> None:
 def test_none_runs_in_the_capture_kernel_or_without_need(unit: Path) -> None:
     text = unit.read_text()
     assert text.startswith("# SPDX-License-Identifier: Apache-2.0\n")
-    waits = f"ConditionPathExists=/{outcome.REBOOT_REQUIRED}" in text
+    waits = any(f"ConditionPathExists=/{left}\n" in text for left in (outcome.REBOOT_REQUIRED, handover.PATH))
     assert "ConditionPathExists=!/proc/vmcore" in text or waits
     assert "ConditionPathExists=|" in text or waits
 
@@ -166,6 +166,25 @@ def test_what_cannot_ask_starts_nothing(make: Make, path: str, text: str) -> Non
 
 
 FINISH = "kdump-karg-finish.service"
+WRITE = "kdump-karg-write.service"
+REBOOT = "kdump-karg-reboot.service"
+
+
+@pytest.mark.parametrize("unit", [WRITE, REBOOT])
+def test_the_write_and_the_reboot_come_last(unit: str) -> None:
+    """After all that is ordered before the target is done, stops included, and before the pivot."""
+    assert "initrd-switch-root.target" in values(unit, "After")
+    assert "initrd-switch-root.service" in values(unit, "Before")
+
+
+def test_the_reboot_waits_for_the_write_and_the_write_for_the_decision() -> None:
+    assert WRITE in values(REBOOT, "After")
+    assert {"kdump-karg.service", "ignition-mount.service"} <= set(" ".join(values(WRITE, "After")).split())
+
+
+def test_a_boot_that_is_stopped_is_not_written() -> None:
+    """A late writer that fails ends in emergency.target, and then Ignition must be able to run again."""
+    assert "emergency.target" in values(WRITE, "Conflicts")
 
 
 def starts(unit: str, sample: Sample) -> bool:
@@ -231,6 +250,7 @@ def test_what_an_interrupted_first_boot_leaves_starts_the_unit_that_finishes_it(
 
 
 def test_the_units_wait_for_the_files_that_the_program_writes() -> None:
-    assert f"/{outcome.REBOOT_REQUIRED}" in values("kdump-karg-reboot.service", "ConditionPathExists")
+    assert f"/{handover.PATH}" in values(WRITE, "ConditionPathExists")
+    assert f"/{outcome.REBOOT_REQUIRED}" in values(REBOOT, "ConditionPathExists")
     due = values("kdump-karg-report.service", "ConditionPathExists")
     assert {f"|/{outcome.REPORT_NOW}", f"|/{outcome.REPORT_LATER}"} <= set(due)

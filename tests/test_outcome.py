@@ -20,7 +20,7 @@ LATER = f"sysroot/{outcome.REPORT_LATER}"
 @pytest.mark.parametrize("kind", Kind)
 def test_an_outcome_is_read_back_and_a_report_is_due_once(make: Make, kind: Kind) -> None:
     sample = make()
-    outcome.record(str(sample.root), Decision(kind, 'because\n  of "é"\n'))
+    outcome.record(str(sample.root), str(sample.root / "sysroot/var"), Decision(kind, 'because\n  of "é"\n'))
     assert outcome.read(str(sample.root)) == Outcome(kind.value, 'because of "é"')
     assert sample.has(LATER) is (kind is Kind.CHANGE)
     assert sample.has(outcome.REPORT_NOW) is (kind is not Kind.CHANGE)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import room, run
+from orchestrator import handover, room, run, transaction, var
 from orchestrator.decision import SPARE_BYTES, Kind
 from orchestrator.errors import Refusal
 from orchestrator.run import Target
@@ -175,8 +175,12 @@ def test_a_write_protected_device_is_refused(make: Make, tmp_path: Path) -> None
             sample.write(f"{UDEV}/b7:{number}", RECORD)
             sample.link(f"sys/dev/block/7:{number}", f"../../devices/virtual/block/loop{number}")
             before = image.read_bytes()
+            target = Target(str(sample.root), live=True)
+            run.apply(target)
+            left = handover.read(target.root)
+            assert left is not None
             with pytest.raises(Refusal, match="^/boot is on a read-only file system; make it and its device writable"):
-                run.apply(Target(str(sample.root), live=True))
+                transaction.resume(target, left, var.place(target.root))
             assert image.read_bytes() == before
         finally:
             command("losetup", "--detach", device)

@@ -40,6 +40,11 @@ def reported(machine: Machine) -> dict[str, Any]:
     return document
 
 
+def written_late(machine: Machine) -> bool:
+    """Did the image's late writers end? Their files are made in the initramfs, the second one while it is torn down."""
+    return machine.run("ls /etc/rig-propagated /etc/rig-late", check=False).status == 0
+
+
 def settled(machine: Machine) -> None:
     """Wait until systemd has nothing left to start."""
     machine.wait_until("systemctl is-system-running --wait | grep -E 'running|degraded'", timeout=300.0)

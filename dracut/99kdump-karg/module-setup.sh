@@ -30,10 +30,12 @@ install() {
     [[ $dracutsysrootdir ]] || /usr/bin/kdump-karg --version > /dev/null || exit 1
 
     inst_simple "$moddir/kdump-karg.service" "$systemdsystemunitdir/kdump-karg.service"
+    inst_simple "$moddir/kdump-karg-write.service" "$systemdsystemunitdir/kdump-karg-write.service"
     inst_simple "$moddir/kdump-karg-reboot.service" "$systemdsystemunitdir/kdump-karg-reboot.service"
 
     # Only Ignition's first boot reaches ignition-complete.target, so on any other boot nothing pulls the program in.
     # A unit that cannot be linked fails the image build, not a boot.
     systemctl -q --root="$initdir" add-wants ignition-complete.target kdump-karg.service || exit 1
+    systemctl -q --root="$initdir" add-wants initrd-switch-root.target kdump-karg-write.service || exit 1
     systemctl -q --root="$initdir" add-wants initrd-switch-root.target kdump-karg-reboot.service || exit 1
 }

@@ -19,10 +19,17 @@ installkernel() {
 
 # called by dracut
 install() {
-    inst_multiple mountpoint
+    inst_multiple mountpoint sleep mkdir mount cp umount
     inst_script "$moddir/mount-var" /usr/lib/rig/mount-var
     # Debian's Ignition always relabels; there is no SELinux policy here.
     inst_script "$moddir/setfiles" /usr/sbin/setfiles
-    inst_simple "$moddir/rig-mount-var.service" "$systemdsystemunitdir/rig-mount-var.service"
-    systemctl -q --root="$initdir" add-requires ignition-diskful.target rig-mount-var.service || exit 1
+    inst_script "$moddir/late-writer" /usr/lib/rig/late-writer
+    # rig-propagate.service is wanted by initrd.target, as there; the others are required, as all of Fedora CoreOS' are.
+    for unit in rig-mount-var rig-teardown rig-hang rig-propagate; do
+        inst_simple "$moddir/$unit.service" "$systemdsystemunitdir/$unit.service"
+    done
+    for unit in rig-mount-var rig-teardown rig-hang; do
+        systemctl -q --root="$initdir" add-requires ignition-diskful.target "$unit.service" || exit 1
+    done
+    systemctl -q --root="$initdir" add-wants initrd.target rig-propagate.service || exit 1
 }

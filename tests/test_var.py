@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""var.py and varmount.py: the provisioned /var, mounted or not any more."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from orchestrator import bootstate, outcome, var, varmount
+from orchestrator.decision import Decision, Kind
+from orchestrator.varmount import Volume
+from tests.conftest import Make
+from tests.isolated import command, ext4, in_namespace, mounted, root_only
+
+STATEROOT = "ostree/deploy/fcos/var"
+
+
+def test_a_path_of_var_lies_in_the_directory_that_is_var() -> None:
+    assert var.inside("/mnt/some", bootstate.BEGUN) == "/mnt/some/lib/kdump-karg/write-begun"
+
+
+@root_only
+def test_the_stateroots_var_is_reached_after_it_was_unmounted(make: Make, tmp_path: Path) -> None:
+    """As on Fedora CoreOS: a directory of the physical root, bind mounted, and unmounted before the pivot."""
+    sample = make(extra={"etc/initrd-release": ""})
+    image = ext4(tmp_path / "image")
+    provisioned = sample.root / "sysroot/var"
+    provisioned.mkdir(parents=True, exist_ok=True)
+
+    def whole() -> None:
+        with mounted(str(image), sample.root / "physical", "-o", "loop") as physical:
+            (physical / STATEROOT).mkdir(parents=True)
+            command("mount", "--bind", str(physical / STATEROOT), str(provisioned))
+            loop = command("findmnt", "--noheadings", "--output=SOURCE", str(physical)).strip()
+            number = os.stat(loop).st_rdev
+            sample.link(f"sys/dev/block/{os.major(number)}:{os.minor(number)}", f"../../block/{loop.removeprefix('/dev/')}")
+            found = varmount.volume(str(sample.root))
+            command("umount", str(provisioned))
+            assert found == Volume(loop, "ext4", f"/{STATEROOT}")
+            with varmount.reach(str(sample.root), found) as place:
+                outcome.record(str(sample.root), place, Decision(Kind.CHANGE, "because"))
+            assert (physical / STATEROOT / "lib/kdump-karg/report-pending").exists()
+        assert list(provisioned.iterdir()) == []
+
+    in_namespace(whole)
+
+
+@root_only
+def test_a_plain_directory_is_used_where_it_is(make: Make) -> None:
+    sample = make()
+    assert varmount.volume(str(sample.root)) is None
+    with varmount.reach(str(sample.root), None) as place:
+        assert place == f"{sample.root}/sysroot/var"
+
+
+@root_only
+def test_a_volume_that_cannot_be_mounted_stops_nothing(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
+    """The words are lost, and the log says so."""
+    sample = make()
+    with varmount.reach(str(sample.root), Volume("/dev/no-such-device", "ext4", "/var")) as place:
+        outcome.begin(place)
+    assert place == f"{sample.root}/run/kdump-karg/var"
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "the journal of the first boot and the note of a report may be missing" in said
