@@ -234,3 +234,42 @@ def test_without_root_the_system_itself_is_looked_at(make: Make, tmp_path: Path,
 def command_line(argv: list[str]) -> None:
     """A program that must succeed."""
     subprocess.run(argv, check=True)
+
+
+def test_write_with_nothing_handed_over_does_nothing(tmp_path: Path, capsys: Output) -> None:
+    """Somebody types it by hand."""
+    from orchestrator import commands, run
+
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/initrd-release").touch()
+    assert commands.write(run.Target(str(tmp_path), live=True)) == 0
+    assert one_line(capsys.readouterr().err).startswith("nothing to write: /run/kdump-karg/handover is not there")
+    assert os.listdir(tmp_path) == ["etc"]
+
+
+def test_write_is_for_the_running_system(make: Make, capsys: Output) -> None:
+    sample = make()
+    assert call(sample, "write") == 2
+    assert "write has no --root; on a captured tree apply writes at once" in capsys.readouterr().err
+
+
+@root_only
+def test_the_units_of_a_first_boot(make: Make, capsys: Output) -> None:
+    """apply, then write: the decision is noted by the one, the report and the reboot asked for by the other."""
+    from orchestrator import commands, handover, run
+
+    sample = make(extra={"etc/initrd-release": ""})
+    sample.link("sysroot/sysroot/boot", "../../boot")
+    target = run.Target(str(sample.root), live=True)
+    before = sample.snapshot("boot")
+
+    def both() -> None:
+        assert commands.apply(target) == 0
+        assert sample.snapshot("boot") == before
+        assert sample.has(handover.PATH) and sample.has(outcome.OUTCOME)
+        assert not any(sample.has(path) for path in (outcome.REBOOT_REQUIRED, outcome.REPORT_NOW, f"sysroot/{outcome.REPORT_LATER}"))
+        assert commands.write(target) == 0
+        assert sample.options == FINAL
+        assert sample.has(outcome.REBOOT_REQUIRED) and sample.has(f"sysroot/{outcome.REPORT_LATER}")
+
+    in_namespace(both)

@@ -43,6 +43,10 @@ class FileSystem:
         lines = self._work("list", "").decode().splitlines()
         return tuple(line.removeprefix(prefix) for line in lines if line.startswith(prefix))
 
+    def find(self, pattern: str) -> tuple[str, ...]:
+        """Every path that matches, relative to the top of the file system, in a directory of it or not."""
+        return tuple(self._work("find", pattern).decode().splitlines())
+
     def read(self, path: str) -> bytes:
         """The contents of a file."""
         return self._work("read", path)
@@ -145,6 +149,15 @@ class Disk:
             yield files
             if files.changed:
                 self.replace_boot(image)
+
+    @contextmanager
+    def root_files(self) -> Iterator[FileSystem]:
+        """The files of the physical root, to be read. The journal is replayed on a copy, as the next boot would."""
+        partition = partitions.named(self.partitions(), "root")
+        with tempfile.TemporaryDirectory(prefix="root-", dir=self.path.parent) as work:
+            image = Path(work) / "root.img"
+            self._extract(partition.start, partition.size, image)
+            yield FileSystem(image)
 
     def entry_path(self, files: FileSystem) -> str:
         """The one BLS entry below the active loader directory."""

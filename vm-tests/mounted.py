@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Works on the files of a file system image. Runs as a program, in a mount namespace of its own.
 
-    unshare --mount python3 mounted.py IMAGE replay|as-is list|read|write|remove|mode|attribute=NAME [PATH]
+    unshare --mount python3 mounted.py IMAGE replay|as-is list|find|read|write|remove|mode|attribute=NAME [PATH]
 """
 
 from __future__ import annotations
@@ -36,6 +36,9 @@ def work(root: Path, operation: str, path: Path) -> None:
     """Carry out one operation; contents go through standard input and output."""
     if operation == "list":
         sys.stdout.buffer.write(listing(root))
+    elif operation == "find":
+        found = sorted(root.glob(str(path.relative_to(root))))
+        sys.stdout.buffer.write("".join(f"{match.relative_to(root)}\n" for match in found).encode())
     elif operation == "read":
         sys.stdout.buffer.write(path.read_bytes())
     elif operation == "write":

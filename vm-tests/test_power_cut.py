@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Power lost at any block write of the transaction: the machine boots with the old arguments or the new ones, and converges.
 
-Every write between the start of kdump-karg.service and the reboot is recorded. For every disk that a cut could leave, GRUB's
+Every write between the start of kdump-karg-write.service and the reboot is recorded. For every disk that a cut could leave, GRUB's
 own code tells what the next boot finds; every one that GRUB could tell from the others is booted, through GRUB.
 """
 
@@ -33,6 +33,8 @@ from traits import Traits
 MARKER = "kdump-karg.first-boot-ended"
 TEMPORARY = "loader/entries/.kdump-karg.tmp"
 ONCE = "one line, once\n"
+#: What a first boot writes into the real root by the pivot: Ignition, and the image's late writers.
+WRITTEN = ("appended", "rig-propagated", "rig-late")
 CONFIG = Config().enable(KDUMP_UNIT).file("/etc/appended", ONCE, append=True)
 #: Two machines are emulated at a time.
 WORKERS = 2
@@ -110,7 +112,7 @@ def record(image: Path, work: Path) -> Recording:
     log = work / "writes.log"
     disk = Disk.overlay(image, work / "recorded.qcow2")
     with Machine(disk, log_dir=work, ignition=CONFIG, write_log=log, extra_args=NO_REBOOT) as machine:
-        machine.wait_serial("Starting.*kdump-karg.service")
+        machine.wait_serial("Starting.*kdump-karg-write.service")
         start = len(writelog.writes(writelog.read(log)))
         machine.wait_exit()
     disk.path.unlink()
@@ -140,6 +142,21 @@ def test_linux_finds_the_old_or_the_new(proofs: dict[str, Proof], layout: str) -
         entries.pop(TEMPORARY, None)
         (text,) = entries.values()
         assert order.index(text) >= order.index(state.grub.texts[0][1])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_all_that_a_first_boot_writes_is_on_disk_once_ignition_is_over(proofs: dict[str, Proof], layout: str) -> None:
+    """At the first cut at which GRUB does not start Ignition again, with no more of the root than what was flushed by then."""
+    proof = proofs[layout]
+    over = min((cut for view, cut in proof.survey.found if fate(view, proof.texts) is Fate.NEW), key=lambda cut: cut.flushed)
+    partition, _ = proof.recording.partition()
+    cut = writelog.flushed_elsewhere(writelog.read(proof.recording.log), partition, over)
+    disk = survey.rebuild(proof.recording, cut, proof.directory / "over.qcow2")
+    with disk.root_files() as files:
+        for name in WRITTEN:
+            (path,) = files.find(f"ostree/deploy/debian/deploy/*.0/etc/{name}")
+            assert files.read(path)
+    disk.path.unlink()
 
 
 def chosen(proof: Proof) -> list[State]:
@@ -198,6 +215,7 @@ def check_arguments(machine: Machine, expected: Fate) -> None:
 
 def check_converged(machine: Machine, final: str) -> None:
     """Armed, and as if the power had never been cut."""
+    assert guest.written_late(machine)
     assert guest.kdump(machine).loaded
     assert guest.entry(machine) == final
     assert machine.run("ls -A /boot/loader/entries").text.split() == ["ostree-1.conf"]

@@ -118,6 +118,12 @@ def within(write: Write, partition: Partition) -> bool:
     return write.offset < partition.start + partition.size and write.offset + len(write.data) > partition.start
 
 
+def flushed_elsewhere(entries: tuple[Entry, ...], partition: Partition, cut: Cut) -> Cut:
+    """The same cut of one partition, and nothing on the others but what had been flushed."""
+    every = writes(entries)
+    return Cut(cut.flushed, tuple(number for number in cut.kept if within(every[number], partition)))
+
+
 def subsets(numbers: tuple[int, ...], seed: int) -> Iterator[tuple[int, ...]]:
     """Every subset where there are no more than MOST_SUBSETS; else every prefix and as many random ones as it takes."""
     if 1 << len(numbers) <= MOST_SUBSETS:
