@@ -131,15 +131,17 @@ def decide(target: Target, boot: str, found: BootState, facts: Facts) -> Decisio
     decided = decision.decide(asked.intent, facts.here, asked.machine, asked.wanted, found, used)
     if decided.kind is not Kind.CHANGE or asked.weighed:
         return decided
-    from orchestrator import capture, impact, need
+    from orchestrator import capture, impact, loader, need
 
     line = facts.here.cmdline
-    danger = impact.danger(impact.read(target.root, line, found.text))
+    who = loader.read(target.root)
+    log.debug(f"loader: {who}")
+    danger = loader.problem(who, asked.intent) or impact.danger(impact.read(target.root, line, found.text))
     if danger:
         return Decision(Kind.REFUSE, danger, asked.wanted)
     kernel = capture.read(target.root, boot, line, found.text)
     log.debug(f"capture kernel: {kernel}")
-    weighed = need.weigh(asked.intent, asked.machine, asked.wanted, kernel)
+    weighed = loader.warn(need.weigh(asked.intent, asked.machine, asked.wanted, kernel), who, asked.intent)
     return decision.decide(asked.intent, facts.here, asked.machine, weighed, found, used)
 
 

@@ -4,10 +4,14 @@
 from __future__ import annotations
 
 from orchestrator import tree
+from orchestrator.errors import Refusal
 
 KDUMP_UNITS = ("kdump.service", "kdump-tools.service")
 LONGEST_PATTERN = 255  # of a unit's name (systemd.unit(5)); what is longer costs more time than it is worth
 UNIT_DIR = "etc/systemd/system"
+VENDOR_UNIT_DIR = "usr/lib/systemd/system"
+ENABLING = (".wants", ".requires", ".upholds")  # directories of links that start a unit (systemd.unit(5))
+MACHINE_ID = "etc/machine-id"
 PRESET_DIR = "etc/systemd/system-preset"
 VENDOR_PRESET_DIR = "usr/lib/systemd/system-preset"
 
@@ -47,12 +51,41 @@ def preset(root: str, unit: str) -> str | None:
     if not admin:
         return None
     vendor = [name for name in _presets(root, VENDOR_PRESET_DIR) if name < admin[-1]]
+    path, verdict = _deciding(root, unit, admin, vendor)
+    return path if verdict and path.startswith(f"{PRESET_DIR}/") and not is_pristine(root, path) else None
+
+
+def _deciding(root: str, unit: str, admin: list[str], vendor: list[str]) -> tuple[str, bool | None]:
+    """The path of the preset file that decides on the unit, and its verdict; None where no file speaks of it."""
     for name in sorted({*admin, *vendor}):
         path = f"{PRESET_DIR if name in admin else VENDOR_PRESET_DIR}/{name}"
         verdict = preset_verdict(tree.read_text(root, path) or "", unit)
         if verdict is not None:
-            return path if verdict and name in admin and not is_pristine(root, path) else None
-    return None
+            return path, verdict
+    return "", None
+
+
+def is_enabled(root: str, unit: str) -> bool:
+    """Does anything enable the unit, the image itself included? True also where a preset that may do it cannot be read.
+
+    Links count wherever they are, and presets too, since systemd applies them on its own first boot. What no preset speaks of
+    is enabled then (systemd.preset(5)).
+    """
+    for directory in (UNIT_DIR, VENDOR_UNIT_DIR):
+        for name in tree.names(root, directory):
+            if name.endswith(ENABLING) and tree.exists(root, f"{directory}/{name}/{unit}"):
+                return True
+    try:
+        _, verdict = _deciding(root, unit, _presets(root, PRESET_DIR), _presets(root, VENDOR_PRESET_DIR))
+    except Refusal:
+        return True
+    return is_fresh(root) if verdict is None else verdict
+
+
+def is_fresh(root: str) -> bool:
+    """Is systemd's own first boot, on which it applies all presets, still to come (machine-id(5), "First Boot Semantics")?"""
+    found = tree.read_bytes(root, MACHINE_ID)
+    return found is None or found.strip() == b"uninitialized"
 
 
 def _presets(root: str, directory: str) -> list[str]:

@@ -26,9 +26,11 @@ from orchestrator import (
     defaults,
     impact,
     initrd,
+    loader,
     luks,
     memory,
     rendered,
+    service,
     unit,
     value,
 )
@@ -72,6 +74,9 @@ WORDS = {
              '"kdump.service"', '"kernelArguments"', '"shouldExist"', '"crashkernel=1M"', "\\ud800", "NaN",
              '{"systemd":{"units":[{"name":"kdump.service","enabled":true}]}}', '{"kernelArguments":{"shouldExist":["crashkernel=1M"]}}'),
     "preset": ("enable ", "disable ", "ignore ", "kdump.service", "kdump*", "*", "[a-z]", "[!k]dump*", "[", "]", "?", "\n", "#", "[z-a]"),
+    "unit": ("ExecStart", "ExecStart=", "ExecStart =", "[Service]", "/usr/bin/kdumpctl", " start", "\n", "\\\n", "@-", "!!", "#", "%n", "\""),
+    "config": ("CONFIG_", "CONFIG_KEXEC", "CONFIG_KEXEC_FILE", "CONFIG_CRASH_DUMP", "CONFIG_PROC_VMCORE", "=y", "=m", "# ", " is not set",
+               "\n", "=y\n", "ID=", "ID_LIKE=", "fedora", " "),
     "iomem": ("00000000-ffffffff", "00001000-0009fbff", " : ", "System RAM", "Kernel code", "\n", "  ", "-", ":", "1_0-2_0", "zz", "+1"),
     "crypttab": ("root", " ", "UUID=1", "none", "tpm2-pcrs=", "7+8", "7:sha256=ab", ",", "\n", "#", "+", "luks"),
     "luks": ('{"tokens":', '{"0":', "{", "}", '"type":"systemd-tpm2"', '"type":"clevis"', '"tpm2-pcrs":[7,8]', '"jwe":{"protected":"',
@@ -182,6 +187,18 @@ def check_preset(found: str) -> None:
     assert unit.preset_verdict(found, "kdump.service") in (True, False, None)
 
 
+def check_unit(found: str) -> None:
+    """service.py: absolute paths that are in the text."""
+    joined = f"{found}\n{found}".replace("\\\n", " ")
+    assert all(path.startswith("/") and path in joined for path in service.programs(found, found))
+
+
+def check_config(found: str) -> None:
+    """loader.py: what is lacking is not in the text; a word of os-release is."""
+    assert not any(f"\n{option}=y\n" in found for group in loader.lacking(found) for option in group.split(" or "))
+    assert all(word in found for word in loader.families(found))
+
+
 def check_iomem(found: str) -> None:
     """memory.py, capture.py: memory, or a refusal; the kernel's size, or nothing."""
     capture.kernel_bytes(found)
@@ -247,6 +264,13 @@ TARGETS = (
     Target(check_conf, "conf", ("\n", " ", "strict=yes\n", "crashkernel=1M\n", "#\n", "=")),
     Target(check_json, "json", ("[", "{", '"', "1", "[],", " ", '{"a":', "\\u0041"), ('{"systemd":', "}")),
     Target(check_preset, "preset", ("*", "enable a\n", "*a", "[", "[a", "?", " "), ("enable ", "\n")),
+    Target(
+        check_unit,
+        "unit",
+        ("ExecStart=/x\n", "ExecStart=-/x\n", "ExecStart=\n", "\\\n", "-", " ", "=", "\n"),
+        ("ExecStart=", "\n"),
+    ),
+    Target(check_config, "config", ("CONFIG_KEXEC=y\n", "CONFIG_KEXEC", "\n", "ID=a\n", "a ", "'"), ("ID=", "\n")),
     Target(check_iomem, "iomem", ("0", "1-2 : System RAM\n", " ", "-", "\n", " : ")),
     Target(
         check_crypttab, "crypttab", ("a ", "+", ",", "tpm2-pcrs=", "7+", "\n", "a b c tpm2-pcrs=8\n"), ("a b c tpm2-pcrs=", "")

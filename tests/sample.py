@@ -19,6 +19,8 @@ PRESET = "sysroot/etc/systemd/system-preset/20-ignition.preset"
 CONF = "sysroot/etc/kdump-karg.conf"
 IGNITION = '{"ignition":{"version":"3.4.0"},"systemd":{"units":[{"enabled":true,"name":"kdump.service"}]}}'
 NO_WISH = '{"ignition":{"version":"3.4.0"}}'
+UNIT = "sysroot/usr/lib/systemd/system/kdump.service"
+PROGRAM = "sysroot/usr/libexec/load"  # of no package: which one is there is for the tests to say
 AUTO = "2G-64G:256M,64G-:512M"
 IOMEM_8G = """\
 00000000-00000fff : Reserved
@@ -119,9 +121,10 @@ def build(
     loader: str | None = "loader.1",
     stamp: bool = True,
     config: bool = True,
+    service: bool = True,
     extra: dict[str, str | bytes] | None = None,
 ) -> Sample:
-    """A tree; None leaves a file out. `entry` is the whole entry, `options` only its options; `loader` the link's target."""
+    """A tree; None leaves a file out. `entry` is the whole entry, `options` only its options; `loader` the link's target; `service`: a kdump.service."""
     sample = Sample(root)
     contents: dict[str, str | bytes | None] = {
         "proc/cmdline": cmdline,
@@ -131,6 +134,8 @@ def build(
         "sys/kernel/kexec_crash_loaded": crash_loaded,
         "run/ignition.json": ignition,
         "sysroot/etc/os-release": "ID=fedora\n",
+        UNIT: "[Service]\nType=oneshot\nExecStart=/usr/libexec/load\n" if service else None,
+        PROGRAM: "" if service else None,
         PRESET: preset,
         CONF: conf,
         ENTRY: entry_text(options) if entry is None else entry,

@@ -210,6 +210,7 @@ def test_without_root_the_system_itself_is_looked_at(make: Make, tmp_path: Path,
     (sample.root / "sysroot/etc/systemd").rename(sample.root / "etc-systemd")
     sample.write("etc/x", "")
     (sample.root / "etc-systemd").rename(sample.root / "etc/systemd")
+    (sample.root / "sysroot/usr").rename(sample.root / "usr")
     command_line(["rm", "-r", str(sample.root / "sysroot")])
     command_line(["cp", "-a", str(make(loader=None, cmdline="quiet\n").root), str(sample.root / "decoy")])
 

@@ -19,7 +19,7 @@ from tests.sample import FIRST_BOOT_LINE, NO_WISH
 CHECKOUT = Path(__file__).parent.parent
 AT_THE_TOP = {"os", "sys", "stat", "errno", "fcntl", "enum", "dataclasses", "collections.abc", "__future__"}
 INSIDE = {"json", "fnmatch", "difflib", "_json"}  # where something calls for them
-LATER = {"bootfs", "apply", "freezer", "process", "luks", "chain", "links", "capture", "show", "report"}  # only a change, or another command, needs them
+LATER = {"bootfs", "apply", "freezer", "process", "luks", "chain", "links", "capture", "show", "report", "loader", "service"}  # only a change, or another command, needs them
 PROBE = """
 import sys, dataclasses, enum
 before = set(sys.modules)

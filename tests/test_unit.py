@@ -115,3 +115,43 @@ def test_masked(tmp_path: Path, target: str, masked: bool) -> None:
 def test_a_pattern_longer_than_any_name_is_not_looked_at() -> None:
     assert unit.preset_verdict("enable k*" + "*" * 246 + "\n", unit.KDUMP_UNITS[0]) is True
     assert unit.preset_verdict("enable " + "[" * 100_000 + "\n", unit.KDUMP_UNITS[0]) is None
+
+
+ANY: list[tuple[str, dict[str, str], bool]] = [
+    ("nothing", {}, False),
+    ("a link", {f"{WANTS}/{KDUMP}": ""}, True),
+    ("a link that the image shipped", {f"{WANTS}/{KDUMP}": "", f"usr/{WANTS}/{KDUMP}": ""}, True),
+    ("a link of the package", {f"usr/lib/systemd/system/basic.target.requires/{KDUMP}": ""}, True),
+    ("a link to another", {f"{WANTS}/x.service": ""}, False),
+    ("a drop-in directory", {f"{unit.UNIT_DIR}/x.d/{KDUMP}": ""}, False),
+    ("provisioning's preset", {f"{ADMIN}/20-ignition.preset": "enable kdump.service\n"}, True),
+    ("vendor's preset", {f"{VENDOR}/90-default.preset": "enable kdump.service\n"}, True),
+    (
+        "vendor's preset is hidden",
+        {f"{VENDOR}/90.preset": "enable kdump.service\n", f"{ADMIN}/90.preset": "disable *\n"},
+        False,
+    ),
+    (
+        "vendor's preset, disabled before",
+        {f"{VENDOR}/90.preset": "enable *\n", f"{ADMIN}/10.preset": "disable kdump*\n"},
+        False,
+    ),
+    ("a preset that cannot be read", {f"{VENDOR}/90.preset": "\ufffe"}, True),
+    ("no preset speaks of it, systemd's first boot", {"etc/machine-id": "uninitialized\n"}, True),
+    (
+        "a preset disables it, systemd's first boot",
+        {"etc/machine-id": "uninitialized\n", f"{VENDOR}/90.preset": "disable *\n"},
+        False,
+    ),
+]
+
+
+@pytest.mark.parametrize(("files", "expected"), [row[1:] for row in ANY], ids=[row[0] for row in ANY])
+def test_enabled_by_anything(tmp_path: Path, files: dict[str, str], expected: bool) -> None:
+    for path, text in {"etc/machine-id": "5d6a2c\n", **files}.items():
+        Sample(tmp_path).write(path, b"\xff" if text == "\ufffe" else text)
+    assert unit.is_enabled(str(tmp_path), KDUMP) is expected
+
+
+def test_without_a_machine_id_systemd_has_its_first_boot_to_come(tmp_path: Path) -> None:
+    assert unit.is_enabled(str(tmp_path), KDUMP)
