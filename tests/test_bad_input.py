@@ -59,7 +59,7 @@ BAD: list[tuple[str, dict[str, Any], list[str]]] = [
     ),
     ("no final newline", bad(entry=entry_text()[:-1]), ["/boot/loader/entries/ostree-1.conf", "newline"]),
     ("no entry", bad(options="ostree=/ostree/boot.0/x/y/0"), ["/boot/loader/entries", "has no entry that boots"]),
-    ("entry is a directory", bad(extra={"boot/loader.1/entries/z.conf/x": ""}, loader="loader.1"), ["/boot/loader/entries/z.conf is a directory"]),
+    ("entry is a directory", bad(extra={"boot/loader.1/entries/z.conf/x": ""}), ["/boot/loader/entries/z.conf is a directory"]),
     ("two entries", bad(extra=TWO_DEPLOYMENTS), ["ostree-1.conf and ostree-2.conf both boot"]),
     (
         "loader not a link",
@@ -235,21 +235,17 @@ def test_an_initramfs_that_is_none_is_not_known(make: Make, kind: str) -> None:
     assert (done.returncode, done.stderr) == (0, "") and "CHANGE" in done.stdout and "needed: about" not in done.stdout
 
 
-LARGE = "#" * (2 * MIB) + "\n"  # more than a file that people write may have
+LARGE_CONFIG = {"kernelArguments": {"shouldExist": ["crashkernel=256M"]}, "x": "#" * (2 * MIB)}
 
 
 @pytest.mark.parametrize(
     "overrides",
     [
-        bad(ignition=json.dumps({"kernelArguments": {"shouldExist": ["crashkernel=256M"]}, "x": LARGE})),
+        bad(ignition=json.dumps(LARGE_CONFIG)),
         bad(iomem=IOMEM_8G + "  01000000-01ffffff : a device\n" * (2 * MIB // 32)),
-        bad(extra={"proc/cpuinfo": "flags : x\n" * (2 * MIB // 10), "sysroot/usr/bin/kdumpctl": ""}),
     ],
-    ids=["rendered config", "memory", "processors"],
+    ids=["rendered config", "memory"],
 )
 def test_what_may_be_larger_is_read(make: Make, capsys: Output, overrides: dict[str, Any]) -> None:
-    sample = make(**overrides)
-    assert call(sample, "plan", "--json") == 0
+    assert call(make(**overrides), "plan", "--json") == 0
     assert json.loads(capsys.readouterr().out)["decision"] == "CHANGE"
-    call(sample, "status")
-    assert "larger than" not in capsys.readouterr().out

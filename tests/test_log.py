@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import subprocess
@@ -78,6 +79,13 @@ def test_a_pipe_below_a_unit_gets_none() -> None:
     with theirs, ours:
         read, write = os.pipe()
         assert said(write, read, identity(theirs.fileno())) == b"kdump-karg: a\n"
+
+
+def test_what_is_no_open_file_is_not_the_journal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNAL_STREAM", identity(2))
+    monkeypatch.setattr(sys, "stderr", stderr := io.StringIO())
+    log.say(log.ERROR, "a")
+    assert stderr.getvalue() == "kdump-karg: a\n"
 
 
 def test_a_closed_stderr_is_no_error() -> None:

@@ -183,6 +183,12 @@ def test_where_the_kernel_unpacks_it(make: Make, settings: str | None, line: str
     assert found.memory == parse(IOMEM_8G).total
 
 
+def test_a_machine_of_many_devices_has_a_long_iomem(make: Make) -> None:
+    sample = make(iomem=IOMEM_8G + "  01000000-01ffffff : a device\n" * (2 * MIB // 32), extra={OWN: IMAGE})
+    found = capture.read(str(sample.root), sample.boot, FIRST_BOOT_LINE, sample.text())
+    assert found is not None and found.memory == parse(IOMEM_8G).total
+
+
 BIG: dict[str, str | bytes] = {
     **RELEASE,
     "sysroot/etc/default/kdump-tools": "KDUMP_INITRD=/usr/lib/kdump/initramfs.img\n",

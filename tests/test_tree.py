@@ -154,6 +154,21 @@ def test_files_of_the_kernel_tell_no_size_and_are_read_to_their_end() -> None:
         tree.read_bytes("", "proc/self/smaps", 4 << 10)
 
 
+@pytest.mark.parametrize(("limit", "refused"), [(3, True), (4, True), (5, True), (6, False)])
+def test_a_file_that_comes_in_pieces_is_never_cut_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, refused: bool
+) -> None:
+    """Also where a piece ends at the bound."""
+    (tmp_path / "f").touch()
+    pieces = iter([b"ab", b"cd", b"ef", b""])
+    monkeypatch.setattr(os, "read", lambda *_: next(pieces))
+    if refused:
+        with pytest.raises(Refusal, match="^/f is larger than"):
+            tree.read_bytes(str(tmp_path), "f", limit)
+        return
+    assert tree.read_bytes(str(tmp_path), "f", limit) == b"abcdef"
+
+
 def test_a_read_costs_five_system_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """open, fstat, two reads, close: some thirty files are read on every first boot."""
     (tmp_path / "f").write_bytes(b"x" * 3 * tree.PIECE)

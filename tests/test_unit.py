@@ -17,7 +17,6 @@ ADMIN, VENDOR = unit.PRESET_DIR, unit.VENDOR_PRESET_DIR
 WANTS = f"{unit.UNIT_DIR}/multi-user.target.wants"
 
 
-
 def make_null(place: Path) -> None:
     """The device; the test is skipped where we may not make it, or may not open it."""
     place.parent.mkdir()
