@@ -164,7 +164,7 @@ def limited(sample: Sample, command: str) -> subprocess.CompletedProcess[str]:
 
 
 def refused(sample: Sample, words: str) -> None:
-    """plan and apply refuse in a line of their own that says this, and status names the same reason; nothing is written."""
+    """plan and apply refuse in one line that begins so, and write nothing; status ends too, and says that kdump is not armed."""
     before = sample.snapshot("boot/ignition")
     for command in ("plan", "apply"):
         done = limited(sample, command)
