@@ -96,13 +96,13 @@ def replace(where: str, step: Replace, settle: Settle) -> None:
     status = os.lstat(where)
     if not stat.S_ISREG(status.st_mode):
         raise Refusal(f"/boot/{step.path} is not a regular file; put the entry itself there")
-    with open(where, "rb", buffering=0) as old:
+    with _open(where) as old:
         _check_unchanged(old, step, status)
         remove(temporary)
         try:
             _write_like(temporary, _encode(step.new), where, status)
             _settle_names(temporary, settle)
-            with open(where, "rb", buffering=0) as still:  # to settle took a while
+            with _open(where) as still:  # to settle took a while
                 _check_unchanged(still, step, status)
             os.rename(temporary, where)
         except BaseException:
@@ -111,10 +111,17 @@ def replace(where: str, step: Replace, settle: Settle) -> None:
         _settle_names(where, settle)
 
 
+def _open(path: str) -> FileIO:
+    """Open to be read, without waiting for whatever took the file's place meanwhile; _check_unchanged() refuses that."""
+    return open(os.open(path, tree.READ), "rb", buffering=0)
+
+
 def _check_unchanged(file: FileIO, step: Replace, status: os.stat_result) -> None:
     """Changed where the open file is not the one of `status` (a change of its attributes counts) or has another text."""
     now = os.fstat(file.fileno())
-    if (now.st_ino, now.st_ctime_ns) != (status.st_ino, status.st_ctime_ns) or file.read() != _encode(step.old):
+    old = _encode(step.old)
+    # One byte more than there should be: what has grown is seen, and not read whole.
+    if (now.st_ino, now.st_ctime_ns) != (status.st_ino, status.st_ctime_ns) or file.read(len(old) + 1) != old:
         raise Changed(f"/boot/{step.path} changed while this run was planned; run apply again")
 
 

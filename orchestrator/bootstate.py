@@ -19,6 +19,7 @@ CONFIG_DIR = "ignition"  # a config baked into the image, which may hold secrets
 # machine that lost power here sees that the work is not finished.
 MARKER = "kdump-karg.first-boot-ended"
 ENTRIES = "loader/entries"
+LARGEST_ENTRY = 64 << 10  # bytes; ostree's own have less than 2 KiB, and no kernel takes a command line of more than 4
 # Neither GRUB (needs .conf), systemd-boot (needs .conf) nor ostree (needs ostree- and .conf) reads such a name.
 TEMPORARY = ".kdump-karg.tmp"
 # Below the provisioned root, not in /boot: a run has begun to write and has not said that it is done. Where the run failed or
@@ -78,7 +79,7 @@ def booted_entry(boot: str, target: str) -> tuple[str, str]:
         path = f"{ENTRIES}/{name}"
         if not name.endswith(".conf") or name.startswith("."):
             continue
-        text = (tree.read_bytes(boot, path) or b"").decode("utf-8", "surrogateescape")
+        text = (tree.read_bytes(boot, path, LARGEST_ENTRY, above="/boot/") or b"").decode("utf-8", "surrogateescape")
         if any(cmdline.ostree_target(line) == target for line in text.split("\n") if line.startswith("options")):
             found.append((path, text))
             continue

@@ -28,7 +28,7 @@ def read(root: str, boot: str, line: str, entry: str = "") -> Capture | None:
     if found is None:
         return None
     archive, path = found
-    iomem = _text(root, memory.IOMEM) or ""
+    iomem = _text(root, memory.IOMEM, tree.LARGEST_OF_KERNEL) or ""
     return Capture(
         kernel=kernel_bytes(iomem) or need.KERNEL,
         initrd=archive,
@@ -108,9 +108,9 @@ def _expected(boot: str, entry: str, settings: str | None) -> tuple[Initrd, str]
     return None
 
 
-def _text(root: str, path: str) -> str | None:
+def _text(root: str, path: str, limit: int = tree.LARGEST) -> str | None:
     """A file's text; None also where it cannot be read, since an estimate is no reason to fail."""
     try:
-        return tree.read_text(root, path)
+        return tree.read_text(root, path, limit)
     except Refusal:
         return None

@@ -8,12 +8,14 @@ Documentation/driver-api/early-userspace/buffer-format.rst). All sizes are in by
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 
 from orchestrator import tree
 from orchestrator.errors import Refusal
 
 PAGE = 4096
+ZEROS = 1 << 20  # looked at in one go: a file that was cut short and grown again is zeros to its end
 CPIO = (b"070701", b"070702")
 CPIO_HEADER = 110
 CPIO_END = b"TRAILER!!!"
@@ -24,6 +26,7 @@ ZSTD_BLOCK = 128 << 10  # RFC 8878 3.1.1.2.4: no block becomes larger
 LZ4_BLOCK = 8 << 20  # lz4's legacy frame, the one that the kernel reads: no block becomes larger
 ENTRIES = 1 << 16  # more files or blocks than any initramfs has are not counted
 INDEX = 1 << 20  # nor an index read that is larger than any
+LARGEST = 4 << 30  # of the whole file; no boot loader loads more
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,14 @@ class Initrd:
 
 
 def read(root: str, path: str) -> Initrd | None:
-    """The sizes of the initramfs `path` below `root`; None where there is no such file or it cannot be read."""
+    """The sizes of the initramfs `path` below `root`; None where there is no such regular file or it cannot be read."""
     try:
-        file = os.open(tree.resolve(root, path), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        file = os.open(tree.resolve(root, path), tree.READ)
     except (OSError, Refusal):
         return None
     try:
-        return measure(file, os.fstat(file).st_size)
+        status = os.fstat(file)
+        return measure(file, status.st_size) if stat.S_ISREG(status.st_mode) and status.st_size <= LARGEST else None
     except OSError:
         return None
     finally:
@@ -68,7 +72,7 @@ def measure(file: int, size: int) -> Initrd:
 def _after_zeros(file: int, at: int, size: int) -> int:
     """The place of the next byte that is not zero."""
     while at < size:
-        piece = os.pread(file, PAGE, at)
+        piece = os.pread(file, ZEROS, at)
         left = len(piece.lstrip(b"\0"))
         if left or not piece:
             return at + len(piece) - left if piece else size

@@ -37,7 +37,7 @@ def read(root: str, *, loaded: bool) -> Facts | None:
         config,
         machine.surroundings(root).cmdline,
         machine.architecture(root),
-        cpuinfo=_text(root, "proc/cpuinfo"),
+        cpuinfo=_text(root, "proc/cpuinfo", tree.LARGEST_OF_KERNEL),
         watchdog=any(tree.exists(root, f"{WATCHDOGS}/{name}/device/modalias") for name in tree.names(root, WATCHDOGS)),
         amazon="Amazon" in _text(root, "sys/class/dmi/id/sys_vendor"),
         xen=tree.exists(root, "proc/xen"),
@@ -62,6 +62,6 @@ def _recorded(provisioned: str, package: Package) -> str | None:
     return forecast.recorded(_text(provisioned, f"{DUMPS}/{RECORD}"))
 
 
-def _text(root: str, path: str) -> str:
+def _text(root: str, path: str, limit: int = tree.LARGEST) -> str:
     """A file's text, "" for a missing one; bytes that are no UTF-8 do no harm."""
-    return (tree.read_bytes(root, path) or b"").decode("utf-8", "surrogateescape")
+    return (tree.read_bytes(root, path, limit) or b"").decode("utf-8", "surrogateescape")

@@ -8,6 +8,7 @@ luks token (a JWE whose protected header names the pin).
 from __future__ import annotations
 
 import os
+import stat
 
 from orchestrator import rendered, tree
 from orchestrator.errors import Refusal
@@ -21,13 +22,17 @@ OF_THE_ENTRY = (8, 9, 12)
 
 
 def read(root: str, device: str) -> Volume:
-    """What the header on a block device of this name says; nothing is known of one that cannot be read."""
+    """What the header on a block device of this name says; nothing is known of one that cannot be read.
+
+    The one place where a device is read. A captured tree may have a regular file for it.
+    """
     try:
-        file = os.open(tree.resolve(root, f"dev/{device}"), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        file = os.open(tree.resolve(root, f"dev/{device}"), tree.READ)
     except (OSError, Refusal):
         return Volume(f"/dev/{device}")
     try:
-        head = os.pread(file, BINARY_HEADER, 0)
+        mode = os.fstat(file).st_mode
+        head = os.pread(file, BINARY_HEADER, 0) if stat.S_ISBLK(mode) or stat.S_ISREG(mode) else b""
         if head[:8] != MAGIC + b"\0\2":
             return Volume(f"/dev/{device}")
         length = min(int.from_bytes(head[8:16], "big"), LARGEST_HEADER)

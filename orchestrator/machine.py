@@ -49,7 +49,7 @@ def surroundings(root: str) -> Surroundings:
 
 def read(root: str) -> Machine:
     """Architecture, memory and default. Refusal where /proc/iomem is missing or an architecture is not known."""
-    text = tree.read_text(root, memory.IOMEM)
+    text = tree.read_text(root, memory.IOMEM, tree.LARGEST_OF_KERNEL)
     if text is None:
         raise Refusal(f"/{memory.IOMEM} is missing, so no reservation can be predicted; mount /proc")
     release = (tree.read_text(root, "proc/sys/kernel/osrelease") or "").strip()

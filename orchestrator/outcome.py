@@ -18,6 +18,7 @@ STATE_DIR = "var/lib/kdump-karg"
 REPORT_LATER = f"{STATE_DIR}/report-pending"  # a report is due after the reboot
 JOURNAL_DIR = "var/log/kdump-karg/first-boot"
 RUNTIME_JOURNAL = "run/log/journal"
+LARGEST_JOURNAL = 1 << 30  # bytes; journald begins a new file at 128 MiB at the latest, by default (journald.conf(5))
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def save_journal(root: str, var: str) -> None:
     target = state.inside(var, JOURNAL_DIR)
     for machine_id in tree.names(root, RUNTIME_JOURNAL):
         for name in tree.names(root, f"{RUNTIME_JOURNAL}/{machine_id}"):
-            content = tree.read_bytes(root, f"{RUNTIME_JOURNAL}/{machine_id}/{name}")
+            content = tree.read_bytes(root, f"{RUNTIME_JOURNAL}/{machine_id}/{name}", LARGEST_JOURNAL)
             if content is not None:
                 os.makedirs(target, mode=0o755, exist_ok=True)
                 _write_bytes(os.path.join(target, name), content, 0o640)

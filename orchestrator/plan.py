@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator import bls, grub
-from orchestrator.bootstate import CONFIG_DIR, ENTRIES, MARKER, STAMP, TEMPORARY, BootState
+from orchestrator.bootstate import CONFIG_DIR, ENTRIES, LARGEST_ENTRY, MARKER, STAMP, TEMPORARY, BootState
 from orchestrator.decision import Decision, Kind
+from orchestrator.errors import Refusal
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,10 @@ class Plan:
 
 
 def make(decision: Decision, boot: BootState | None) -> Plan:
-    """The plan for a decision. Without a change to make, only an earlier run that was cut short is finished."""
+    """The plan for a decision. Without a change to make, only an earlier run that was cut short is finished.
+
+    Refusal where the entry would become too large to be read again.
+    """
     if boot is None:
         return Plan(decision)
     if decision.kind is Kind.CHANGE and decision.wanted is not None:
@@ -98,6 +102,8 @@ def steps(boot: BootState, final: str) -> tuple[Step, ...]:
     ending = boot.unfinished or (boot.stamp and bls.carries(final, bls.FIRST_BOOT))
     interim = bls.end_first_boot(final) if ending else final
     now, ended, done = (bls.with_options(boot.text, boot.options, text) for text in (boot.options.text, interim, final))
+    if max(len(text.encode("utf-8", "surrogateescape")) for text in (ended, done)) > LARGEST_ENTRY:
+        raise Refusal(f"/boot/{boot.path} would become larger than {LARGEST_ENTRY >> 10} KiB; remove comments from it")
     found: list[Step] = []
     if now != ended:
         found.append(Replace(boot.path, now, ended))

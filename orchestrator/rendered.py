@@ -10,6 +10,7 @@ from orchestrator.cmdline import KEY
 from orchestrator.errors import Refusal
 
 PATH = "run/ignition.json"
+LARGEST = 64 << 20  # bytes; it holds every file that Ignition writes, as data: URLs
 
 
 @dataclass(frozen=True)
@@ -90,5 +91,5 @@ def _list(document: dict[str, object], key: str) -> list[object]:
 
 def read(root: str) -> Rendered:
     """The rendered config below `root`; one that asks for nothing where the file is missing."""
-    text = tree.read_text(root, PATH)
+    text = tree.read_text(root, PATH, LARGEST)
     return Rendered() if text is None else parse(text)

@@ -16,6 +16,13 @@ from orchestrator.errors import Refusal
 # No such name; or one that this user may not see, which for `status` and `plan` comes to the same.
 ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ENAMETOOLONG)
 MAX_LINKS = 40  # what the kernel follows in one look-up: path_resolution(7)
+# What is opened to be read: a FIFO without a writer is not waited for, and a terminal does not become ours.
+READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+# Bounds in bytes on what is read: a file that people write, and one that the kernel writes (/proc/iomem, /proc/cpuinfo).
+LARGEST, LARGEST_OF_KERNEL = 1 << 20, 64 << 20
+PIECE = 16 << 10  # read at once where a file does not tell its size: those of /proc and /sys do not
+NULL = os.makedev(1, 3)  # /dev/null (linux Documentation/admin-guide/devices.txt)
+KINDS = {stat.S_IFIFO: "FIFO", stat.S_IFDIR: "directory", stat.S_IFCHR: "character device", stat.S_IFBLK: "block device"}
 
 
 def resolve(root: str, path: str, *, last: bool = True) -> str:
@@ -45,20 +52,56 @@ def resolve(root: str, path: str, *, last: bool = True) -> str:
     return "/".join([root, *done])
 
 
-def read_bytes(root: str, path: str) -> bytes | None:
-    """The content of a file, or None where it is missing; other errors are a Refusal that names the file."""
+def read_bytes(root: str, path: str, limit: int = LARGEST, *, above: str = "/") -> bytes | None:
+    """The content of a regular file of at most `limit` bytes, or None where it is missing.
+
+    Anything else is a Refusal that names the file; `above` is what stands before `path` there. /dev/null reads as empty: a link
+    to it is how systemd's files of all kinds are masked.
+    """
     try:
-        with open(resolve(root, path), "rb", buffering=0) as file:
-            return file.read()
+        file = os.open(resolve(root, path), READ)
+        try:
+            return _content(file, limit, above + path)
+        finally:
+            os.close(file)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise Refusal(f"/{path} cannot be read ({error.strerror}); check the file and its permissions") from error
+        if error.errno == errno.ENXIO:  # open(2)
+            raise _not_regular(above + path, "socket or a device without a driver") from None
+        raise Refusal(f"{above}{path} cannot be read ({error.strerror}); check the file and its permissions") from error
 
 
-def read_text(root: str, path: str) -> str | None:
+def _content(file: int, limit: int, name: str) -> bytes:
+    """All of an open file. What was read counts against the limit, since not every file tells its size."""
+    status = os.fstat(file)
+    if not stat.S_ISREG(status.st_mode):
+        if stat.S_ISCHR(status.st_mode) and status.st_rdev == NULL:
+            return b""
+        raise _not_regular(name, KINDS.get(stat.S_IFMT(status.st_mode), "special file"))
+    pieces: list[bytes] = []
+    taken = status.st_size if status.st_size > limit else 0
+    while taken <= limit and (piece := os.read(file, max(status.st_size + 1 - taken, PIECE))):
+        pieces.append(piece)
+        taken += len(piece)
+    if taken > limit:
+        raise Refusal(f"{name} is larger than {_size(limit)} ({limit} bytes), the most that is read of it; shorten it")
+    return b"".join(pieces)
+
+
+def _not_regular(name: str, kind: str) -> Refusal:
+    """The sentence for what is no file to read."""
+    return Refusal(f"{name} is a {kind}, not a regular file; put a regular file there")
+
+
+def _size(limit: int) -> str:
+    """A bound as people write it."""
+    return f"{limit >> 20} MiB" if limit >= 1 << 20 else f"{limit >> 10} KiB"
+
+
+def read_text(root: str, path: str, limit: int = LARGEST) -> str | None:
     """As `read_bytes`, decoded; text that is not UTF-8 is a Refusal that names the file and the offset."""
-    content = read_bytes(root, path)
+    content = read_bytes(root, path, limit)
     if content is None:
         return None
     try:

@@ -96,6 +96,35 @@ def thaw(directory: str | Path) -> None:
         os.close(opened)
 
 
+def counted(monkeypatch: pytest.MonkeyPatch, name: str) -> list[tuple[Any, ...]]:
+    """The arguments of every call of a function of the os module, from here on."""
+    calls: list[tuple[Any, ...]] = []
+    real = getattr(os, name)
+
+    def noted(*given: Any) -> Any:
+        calls.append(given)
+        return real(*given)
+
+    monkeypatch.setattr(os, name, noted)
+    return calls
+
+
+@contextmanager
+def no_hang(seconds: int = 20) -> Iterator[None]:
+    """The block fails, in whatever call it waits, where it takes longer."""
+
+    def late(*_: object) -> NoReturn:
+        raise AssertionError(f"not done in {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def is_thawed(directory: str | Path) -> bool:
     """Is the file system not frozen, or thawed by somebody soon? Never leaves it frozen.
 

@@ -19,7 +19,7 @@ from orchestrator.errors import Failure, KdumpKargError, Refusal
 from orchestrator.plan import Plan, Remove, Rename, Replace, Step
 from orchestrator.run import Target
 from tests.conftest import Make
-from tests.isolated import NEVER, die, fail_at, in_child, in_namespace, mounted, root_only
+from tests.isolated import NEVER, die, fail_at, in_child, in_namespace, mounted, no_hang, root_only
 from tests.powercut import FINAL, check_cut, next_boot, settle_down
 from tests.sample import ENTRY, Sample, build, entry_text
 
@@ -48,6 +48,19 @@ def test_only_the_text_changes(make: Make) -> None:
     after = sample.snapshot()
     assert after.pop(ENTRY) == (before.pop(ENTRY)[0], NEW.encode())
     assert after == before
+
+
+def test_a_fifo_that_takes_the_place_of_the_entry_is_not_waited_for(make: Make) -> None:
+    sample = make()
+    place = sample.root / ENTRY
+
+    def swap(_: str) -> None:
+        place.unlink()
+        os.mkfifo(place)
+
+    with no_hang(), pytest.raises(Refusal, match="changed while this run was planned"):
+        writer.apply(Plan(Decision(Kind.CHANGE, "because"), (REPLACE,)), sample.boot, swap)
+    assert entries(sample) == [NAME]
 
 
 def test_bytes_that_are_no_utf8_are_written_as_they_were(make: Make) -> None:

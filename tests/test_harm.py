@@ -134,6 +134,12 @@ def test_what_is_not_there_is_not_read(make: Make) -> None:
     assert (found.watchdog, found.amazon, found.xen) == (False, False, False)
 
 
+def test_a_machine_of_many_processors_has_a_long_cpuinfo(make: Make) -> None:
+    cpuinfo = "flags : x\n" * (2 << 20)
+    found = kdumpconf.read(str(make(extra={"sysroot/usr/bin/kdumpctl": "", "proc/cpuinfo": cpuinfo}).root), loaded=False)
+    assert found is not None and found.cpuinfo == cpuinfo
+
+
 def test_a_file_that_is_no_utf8_does_no_harm(make: Make) -> None:
     root = str(make(extra={"sysroot/etc/sysconfig/kdump": b"# caf\xe9\nKDUMP_COMMANDLINE=\xff\n"}).root)
     found = kdumpconf.read(root, loaded=True)

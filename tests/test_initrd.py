@@ -14,6 +14,7 @@ import pytest
 
 from orchestrator import initrd
 from orchestrator.initrd import Initrd
+from tests.isolated import counted
 
 MIB = 1 << 20
 TEXT = b"a line that compresses well, " * 5000  # 145000 bytes
@@ -92,6 +93,17 @@ def test_lz4_is_estimated_from_its_blocks(tmp_path: Path) -> None:
     assert not found.exact and 20 * MIB <= found.unpacked <= 24 * MIB
 
 
+def test_a_file_of_zeros_is_looked_at_in_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was cut short and grown again. What no boot loader would load is not looked at."""
+    (tmp_path / "initramfs.img").write_bytes(EARLY)
+    os.truncate(tmp_path / "initramfs.img", 1 << 30)
+    made = counted(monkeypatch, "pread")
+    assert initrd.read(str(tmp_path), "initramfs.img") == Initrd(1 << 30, 12 << 10)
+    assert len(made) < 1100
+    os.truncate(tmp_path / "initramfs.img", initrd.LARGEST + 1)
+    assert initrd.read(str(tmp_path), "initramfs.img") is None
+
+
 def test_what_is_not_known_is_estimated_by_a_factor(tmp_path: Path) -> None:
     assert sizes(tmp_path, b"BZh9" + b"x" * 96) == Initrd(100, 400, exact=False)
     assert sizes(tmp_path, EARLY + b"BZh9" + b"x" * 96).unpacked == 400 + (12 << 10)
@@ -119,5 +131,7 @@ def test_a_file_that_is_cut_short_is_never_smaller_than_itself(tmp_path: Path, c
 def test_a_missing_file_and_a_directory_are_none(tmp_path: Path) -> None:
     assert initrd.read(str(tmp_path), "no-such-file") is None
     assert initrd.read(str(tmp_path), ".") is None
+    os.mkfifo(tmp_path / "fifo")
+    assert initrd.read(str(tmp_path), "fifo") is None
     (tmp_path / "loop").symlink_to("loop")
     assert initrd.read(str(tmp_path), "loop") is None

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from dataclasses import replace
 
 import pytest
@@ -181,6 +183,12 @@ def test_where_the_kernel_unpacks_it(make: Make, settings: str | None, line: str
     assert found.memory == parse(IOMEM_8G).total
 
 
+def test_a_machine_of_many_devices_has_a_long_iomem(make: Make) -> None:
+    sample = make(iomem=IOMEM_8G + "  01000000-01ffffff : a device\n" * (2 * MIB // 32), extra={OWN: IMAGE})
+    found = capture.read(str(sample.root), sample.boot, FIRST_BOOT_LINE, sample.text())
+    assert found is not None and found.memory == parse(IOMEM_8G).total
+
+
 BIG: dict[str, str | bytes] = {
     **RELEASE,
     "sysroot/etc/default/kdump-tools": "KDUMP_INITRD=/usr/lib/kdump/initramfs.img\n",
@@ -216,15 +224,16 @@ def test_a_raised_default_that_runs_is_active(make: Make, capsys: Output, conf: 
     assert json.loads(capsys.readouterr().out)["decision"] == "ACTIVE"
 
 
-def test_a_first_boot_with_a_size_that_is_too_small(make: Make, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("JOURNAL_STREAM", "8:1")
+def test_a_first_boot_with_a_size_that_is_too_small(make: Make, capfd: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    status = os.fstat(sys.stderr.fileno())
+    monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
     sample = make(extra={**BIG, CONF: "crashkernel=192M\n"}, iomem=iomem((0, 4 * GIB)), cmdline=WITH_ROOT)
     assert call(sample, "plan") == 0
-    shown = capsys.readouterr().out
+    shown = capfd.readouterr().out
     assert "\nwarning: too small: the capture kernel needs about" in shown and "\nneeded: about" in shown
     assert call(sample, "apply") == 0
     assert sample.options.endswith("crashkernel=192M")
-    said = capsys.readouterr().err
+    said = capfd.readouterr().err
     assert said.startswith("<4>") and "which is too small: the capture kernel needs about" in said
 
 

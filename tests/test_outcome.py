@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import outcome
+from orchestrator import outcome, process
 from orchestrator.decision import Decision, Kind
 from orchestrator.outcome import Outcome
 from tests.conftest import Make
@@ -51,6 +51,15 @@ def test_the_reboot_is_asked_for_by_a_file(make: Make) -> None:
     outcome.request_reboot(str(sample.root))
     place = sample.root / outcome.REBOOT_REQUIRED
     assert place.read_bytes() == b"" and stat.S_IMODE(place.stat().st_mode) == 0o644
+
+
+def test_journal_files_of_many_mib_are_saved(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = make()
+    monkeypatch.setattr(process, "run", lambda *_: "")
+    (content := bytearray(130 << 20))[-1] = 1
+    sample.write("run/log/journal/0123/system.journal", bytes(content))
+    outcome.save_journal(str(sample.root))
+    assert (sample.root / f"sysroot/{outcome.JOURNAL_DIR}/system.journal").read_bytes() == content
 
 
 def test_notes_stay_inside_a_captured_tree(tmp_path: Path) -> None:
