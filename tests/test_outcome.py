@@ -58,7 +58,7 @@ def test_journal_files_of_many_mib_are_saved(make: Make, monkeypatch: pytest.Mon
     monkeypatch.setattr(process, "run", lambda *_: "")
     (content := bytearray(130 << 20))[-1] = 1
     sample.write("run/log/journal/0123/system.journal", bytes(content))
-    outcome.save_journal(str(sample.root))
+    outcome.save_journal(str(sample.root), str(sample.root / "sysroot/var"))
     assert (sample.root / f"sysroot/{outcome.JOURNAL_DIR}/system.journal").read_bytes() == content
 
 
