@@ -92,6 +92,15 @@ def test_first_boot_can_be_read_afterwards(armed: Machine) -> None:
     assert guest.processes_of_ours(armed, f"--directory={FIRST_BOOT_JOURNAL}") == 2  # one decides, one writes
 
 
+def test_what_others_write_late_is_there(armed: Machine) -> None:
+    """The late writers' files are on disk, the write began when the last of them had ended, nothing is left below the mount of /var."""
+    assert guest.written_late(armed)
+    log = f"journalctl --directory={FIRST_BOOT_JOURNAL} --output=cat --grep='Stopped rig-teardown|Starting kdump-karg-write'"
+    stopped, starting = armed.run(log).text.splitlines()
+    assert "rig-teardown" in stopped and "kdump-karg-write" in starting
+    assert armed.run("ls -A /sysroot/ostree/deploy/debian/deploy/*.0/var").text == ""
+
+
 def test_report_was_given_once(armed: Machine) -> None:
     """In the journal, and above the login prompt."""
     log = armed.run("journalctl --boot --output=cat --unit=kdump-karg-report.service").text
