@@ -106,19 +106,21 @@ def _after_apply(target: Target, made: Plan) -> None:
 
 
 def _leave_word(target: Target, made: Plan, var: str) -> None:
-    """Note the outcome for the report and ask for the reboot, last; in a captured tree only the latter.
+    """Ask for the reboot and note the outcome for the report; in a captured tree only the former.
+
+    The reboot unit waits for the end of ours, and then must find the request, also where ours was killed over the rest.
 
     `var` is the directory of the provisioned /var. In a real root a report is due where something was written: what an interrupted first boot had left, say.
     """
     from orchestrator import outcome
 
     initramfs = target.live and run.in_initramfs(target)
+    if made.reboot and (initramfs or not target.live):
+        outcome.request_reboot(target.root)
     if initramfs or (target.live and made.steps):
         _attempt(lambda: outcome.record(target.root, var, made.decision), "no report will be given")
     if initramfs and made.reboot:
         _attempt(lambda: outcome.save_journal(target.root, var), "the first boot's journal is lost with the reboot")
-    if made.reboot and (initramfs or not target.live):
-        outcome.request_reboot(target.root)
 
 
 def _attempt(work: Callable[[], None], loss: str) -> None:
