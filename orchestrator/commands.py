@@ -108,9 +108,9 @@ def _after_apply(target: Target, made: Plan) -> None:
 def _leave_word(target: Target, made: Plan, var: str) -> None:
     """Ask for the reboot and note the outcome for the report; in a captured tree only the former.
 
-    The reboot unit waits for the end of ours, and then must find the request, also where ours was killed over the rest.
-
-    `var` is the directory of the provisioned /var. In a real root a report is due where something was written: what an interrupted first boot had left, say.
+    The reboot unit waits for the end of ours, and then must find the request, also where ours was killed over the rest. `var` is
+    the directory of the provisioned /var. In a real root a report is due where something was written: what an interrupted first
+    boot had left, say.
     """
     from orchestrator import outcome
 
