@@ -62,7 +62,7 @@ def apply(target: Target) -> int:
 
 def write(target: Target) -> int:
     """Carry out what `apply` handed over earlier in this boot's initramfs, and ask for the reboot."""
-    from orchestrator import handover, transaction, varmount
+    from orchestrator import handover, jobs, transaction, varmount
 
     try:
         left = handover.read(target.root)
@@ -71,6 +71,7 @@ def write(target: Target) -> int:
     if left is None:
         log.say(log.INFO, f"nothing to write: /{handover.PATH} is not there, so apply has handed nothing over")
         return 0
+    jobs.wait_for_stops()
     with varmount.reach(target.root, left.var) as place:
         return _carried_out(
             target, lambda: transaction.resume(target, left, place), lambda target, made: _leave_word(target, made, place)

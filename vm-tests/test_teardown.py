@@ -39,7 +39,10 @@ def test_a_late_writer_that_fails_ends_as_on_a_stock_machine(boot: Boot, new_dis
 
 
 def test_a_late_writer_that_hangs_is_given_its_time(boot: Boot, new_disk: NewDisk) -> None:
-    """Its own time-out ends it (TimeoutStopSec=); the reboot comes once, and the log tells of it."""
+    """Its own time-out ends it (TimeoutStopSec=); the reboot comes once, and the log tells of it.
+
+    A unit that is still being stopped then, though nobody ordered it against the pivot, is waited for as well.
+    """
     machine = first_boot(boot, new_disk(), "hang")
     machine.wait_serial("late writer: hangs")
     machine.wait_boot()
@@ -47,6 +50,7 @@ def test_a_late_writer_that_hangs_is_given_its_time(boot: Boot, new_disk: NewDis
     assert machine.reset_count == 1 and guest.kdump(machine).loaded
     log = machine.run(f"journalctl --directory={FIRST_BOOT_JOURNAL} --output=cat --unit=rig-hang.service").text
     assert "timed out" in log
+    assert machine.run("cat /etc/rig-unordered").text == "written late, unordered"
 
 
 def test_a_write_that_is_refused_at_the_end_boots_on_as_a_first_boot(boot: Boot, new_disk: NewDisk, pristine_entry: str) -> None:

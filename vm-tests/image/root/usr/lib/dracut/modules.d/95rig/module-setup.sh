@@ -25,10 +25,10 @@ install() {
     inst_script "$moddir/setfiles" /usr/sbin/setfiles
     inst_script "$moddir/late-writer" /usr/lib/rig/late-writer
     # rig-propagate.service is wanted by initrd.target, as there; the others are required, as all of Fedora CoreOS' are.
-    for unit in rig-mount-var rig-teardown rig-hang rig-propagate; do
+    for unit in rig-mount-var rig-teardown rig-hang rig-unordered rig-propagate; do
         inst_simple "$moddir/$unit.service" "$systemdsystemunitdir/$unit.service"
     done
-    for unit in rig-mount-var rig-teardown rig-hang; do
+    for unit in rig-mount-var rig-teardown rig-hang rig-unordered; do
         systemctl -q --root="$initdir" add-requires ignition-diskful.target "$unit.service" || exit 1
     done
     systemctl -q --root="$initdir" add-wants initrd.target rig-propagate.service || exit 1
