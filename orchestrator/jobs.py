@@ -2,7 +2,7 @@
 """The units that systemd is still stopping: what they write when they are stopped is not there yet.
 
 Units that are ordered before initrd-switch-root.target have ended when kdump-karg-write.service starts. A unit that nobody
-ordered against the pivot (Fedora CoreOS has one, ignition-ostree-transposefs-detect.service) may still be at it.
+ordered against the pivot (none of Fedora CoreOS', but an image builder's own) may still be at it.
 """
 
 from __future__ import annotations
