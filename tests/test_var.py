@@ -13,6 +13,7 @@ from orchestrator.decision import Decision, Kind
 from orchestrator.varmount import Volume
 from tests.conftest import Make
 from tests.isolated import command, ext4, in_namespace, mounted, root_only
+from tests.sample import Sample
 
 STATEROOT = "ostree/deploy/fcos/var"
 
@@ -33,9 +34,7 @@ def test_the_stateroots_var_is_reached_after_it_was_unmounted(make: Make, tmp_pa
         with mounted(str(image), sample.root / "physical", "-o", "loop") as physical:
             (physical / STATEROOT).mkdir(parents=True)
             command("mount", "--bind", str(physical / STATEROOT), str(provisioned))
-            loop = command("findmnt", "--noheadings", "--output=SOURCE", str(physical)).strip()
-            number = os.stat(loop).st_rdev
-            sample.link(f"sys/dev/block/{os.major(number)}:{os.minor(number)}", f"../../block/{loop.removeprefix('/dev/')}")
+            loop = known_to_sysfs(sample, physical)
             found = varmount.volume(str(sample.root))
             command("umount", str(provisioned))
             assert found == Volume(loop, "ext4", f"/{STATEROOT}")
@@ -45,6 +44,37 @@ def test_the_stateroots_var_is_reached_after_it_was_unmounted(make: Make, tmp_pa
         assert list(provisioned.iterdir()) == []
 
     in_namespace(whole)
+
+
+@root_only
+def test_a_var_of_its_own_is_mounted_again(make: Make, tmp_path: Path) -> None:
+    """As an Ignition config can ask for: its mount is gone, and nobody has the file system mounted any more."""
+    sample = make(extra={"etc/initrd-release": ""})
+    image = ext4(tmp_path / "image")
+
+    def whole() -> None:
+        loop = command("losetup", "--find", "--show", str(image)).strip()
+        try:
+            with mounted(loop, sample.root / "sysroot/var") as provisioned:
+                known_to_sysfs(sample, provisioned)
+                found = varmount.volume(str(sample.root))
+            assert found == Volume(loop, "ext4", "/")
+            with varmount.reach(str(sample.root), found) as place:
+                outcome.begin(place)
+            with mounted(loop, sample.root / "look") as there:
+                assert (there / "lib/kdump-karg/write-begun").exists()
+        finally:
+            command("losetup", "--detach", loop)
+
+    in_namespace(whole)
+
+
+def known_to_sysfs(sample: Sample, mount_point: Path) -> str:
+    """The device that is mounted there; the sample's /sys knows it afterwards."""
+    device = command("findmnt", "--noheadings", "--output=SOURCE", "--first-only", "--mountpoint", str(mount_point)).strip()
+    number = os.stat(device).st_rdev
+    sample.link(f"sys/dev/block/{os.major(number)}:{os.minor(number)}", f"../../block/{device.removeprefix('/dev/')}")
+    return device
 
 
 @root_only
