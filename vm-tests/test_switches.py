@@ -32,7 +32,7 @@ def test_verbose(boot: Boot, new_disk: NewDisk) -> None:
     machine = boot(disk, ignition=Config().enable(KDUMP_UNIT))
     machine.wait_boot()
     assert machine.reset_count == 1
-    unit = f"journalctl --output=cat --unit=kdump-karg.service --directory={guest.FIRST_BOOT_JOURNAL}"
-    said = machine.run(unit).text
+    units = "--unit=kdump-karg.service --unit=kdump-karg-write.service"
+    said = machine.run(f"journalctl --output=cat {units} --directory={guest.FIRST_BOOT_JOURNAL}").text
     for part in ("surroundings: ", "intent: ", "machine: ", "boot file system at ", "step: Replace", "step: Rename"):
         assert part in said
