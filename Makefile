@@ -10,7 +10,7 @@ UNITDIR := $(DESTDIR)/usr/lib/systemd/system
 MODULEDIR := $(DESTDIR)/usr/lib/dracut/modules.d/99kdump-karg
 MODULE := dracut/99kdump-karg
 VM_PAIRED := vm-tests/test_kernel.py vm-tests/test_power_cut.py
-VM_FIRST := vm-tests/test_decisions.py vm-tests/test_enough.py vm-tests/test_grub.py
+VM_FIRST := vm-tests/test_decisions.py vm-tests/test_enough.py vm-tests/test_grub.py vm-tests/test_switches.py
 INITRAMFS_UNITS := kdump-karg.service kdump-karg-write.service kdump-karg-reboot.service
 REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
 
