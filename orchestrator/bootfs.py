@@ -186,9 +186,9 @@ class Mount:
 
 
 def parse_mounts(text: str) -> tuple[Mount, ...]:
-    """The mounts of /proc/self/mountinfo, in order: number, directory and point are fields 3 to 5, the last three are the file
+    """The mounts of /proc/self/mountinfo, in order (proc(5)). A blank in a name is written as \\040 there.
 
-    system's kind, source and own options (proc(5)). A blank in a name is written as \\040.
+    Number, directory and point are fields 3 to 5; the last three are the file system's kind, source and own options.
     """
     found = []
     for line in text.splitlines():

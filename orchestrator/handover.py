@@ -20,9 +20,10 @@ PATH = "run/kdump-karg/handover"  # kdump-karg-write.service waits for it
 
 @dataclass(frozen=True)
 class Handover:
-    """`wanted`: the value to write, None where an earlier run is only to be finished. `boot`: the device of the boot file system,
+    """What goes along.
 
-    "" where /boot is a directory of the root file system. `var`: what was mounted on the provisioned /var, None for nothing.
+    `wanted`: the value to write, None where an earlier run is only to be finished. `boot`: the device of the boot file system, ""
+    where /boot is a directory of the root file system. `var`: what was mounted on the provisioned /var, None for nothing.
     """
 
     wanted: Wanted | None

@@ -63,8 +63,9 @@ def write(target: Target, made: Plan, facts: Facts, var: str) -> Plan:
 def keep_provisioning() -> None:
     """Bring all that this boot wrote to disk before the first write says that Ignition need not run again.
 
-    In an initramfs that is what Ignition wrote, and what others wrote when they were stopped. It is in memory only until somebody syncs, and a machine that loses power then would never be provisioned. Linux mounts
-    those file systems, so the journal is enough: nothing has to be frozen.
+    In an initramfs that is what Ignition wrote, and what others wrote when they were stopped. It is in memory only until
+    somebody syncs, and a machine that loses power then would never be provisioned. Linux mounts those file systems, so the
+    journal is enough: nothing has to be frozen.
     """
     os.sync()
 

@@ -267,7 +267,9 @@ def test_the_units_of_a_first_boot(make: Make, capsys: Output) -> None:
     def both() -> None:
         assert commands.apply(target) == 0
         assert sample.snapshot("boot") == before
-        assert sample.has(handover.PATH) and sample.has(outcome.OUTCOME)
+        left = handover.read(target.root)
+        assert left is not None and left.wanted is not None and left.wanted.crashkernel == AUTO
+        assert sample.has(outcome.OUTCOME)
         assert not any(sample.has(path) for path in (outcome.REBOOT_REQUIRED, outcome.REPORT_NOW, f"sysroot/{outcome.REPORT_LATER}"))
         assert commands.write(target) == 0
         assert sample.options == FINAL

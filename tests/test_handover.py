@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from orchestrator import handover, transaction
+from orchestrator import handover, need, run, transaction
 from orchestrator.decision import Kind, Wanted
 from orchestrator.errors import Refusal
 from orchestrator.handover import Handover
@@ -58,6 +58,22 @@ def test_the_value_that_was_weighed_is_written(make: Make) -> None:
     made = transaction.resume(captured(sample), Handover(WANTED, "", None), str(sample.root / "sysroot/var"))
     assert made.reboot and made.decision.kind is Kind.CHANGE
     assert sample.text().count(" crashkernel=512M-:240M") == 1
+
+
+def test_what_was_weighed_is_not_weighed_again(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise AssertionError("weighed again")
+
+    monkeypatch.setattr(need, "weigh", fail)
+    sample = make()
+    assert transaction.resume(captured(sample), Handover(WANTED, "", None), str(sample.root / "sysroot/var")).reboot
+
+
+def test_a_captured_initramfs_is_written_at_once(make: Make) -> None:
+    """Nothing runs in a captured tree that could write late, and no unit that would carry out what is handed over."""
+    sample = make(extra={"etc/initrd-release": ""})
+    assert run.apply(captured(sample)).reboot
+    assert "crashkernel=" in sample.text() and not sample.has(handover.PATH)
 
 
 def test_a_wish_that_is_gone_by_then_is_not_carried_out(make: Make) -> None:

@@ -69,6 +69,20 @@ def test_a_var_of_its_own_is_mounted_again(make: Make, tmp_path: Path) -> None:
     in_namespace(whole)
 
 
+@root_only
+def test_the_kernels_name_of_a_device_counts(make: Make, tmp_path: Path) -> None:
+    """The source of a mount can be a link that udev made, or /dev/root."""
+    sample = make()
+
+    def look() -> None:
+        with mounted(str(ext4(tmp_path / "image")), sample.root / "sysroot/var", "-o", "loop") as provisioned:
+            number = os.stat(provisioned).st_dev
+            sample.link(f"sys/dev/block/{os.major(number)}:{os.minor(number)}", "../../block/dm-7")
+            assert varmount.volume(str(sample.root)) == Volume("/dev/dm-7", "ext4", "/")
+
+    in_namespace(look)
+
+
 def known_to_sysfs(sample: Sample, mount_point: Path) -> str:
     """The device that is mounted there; the sample's /sys knows it afterwards."""
     device = command("findmnt", "--noheadings", "--output=SOURCE", "--first-only", "--mountpoint", str(mount_point)).strip()
