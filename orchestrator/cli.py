@@ -10,8 +10,9 @@ import os
 import sys
 from dataclasses import dataclass
 
-from orchestrator import log
+from orchestrator import __version__, commands, log
 from orchestrator.errors import Failure, KdumpKargError, UsageError
+from orchestrator.system.target import Target
 
 HELP = """\
 usage: kdump-karg COMMAND [--root DIR] [--json]
@@ -101,9 +102,6 @@ def _dispatch(arguments: Arguments) -> int:
     """The command's own function."""
     if arguments.command.startswith("-"):
         return _print_help(arguments.command)
-    from orchestrator import commands
-    from orchestrator.run import Target
-
     target = Target("" if arguments.root is None else os.path.abspath(arguments.root), arguments.root is None)
     if arguments.command == "plan":
         return commands.plan(target, arguments.json)
@@ -118,8 +116,6 @@ def _dispatch(arguments: Arguments) -> int:
 
 def _print_help(option: str) -> int:
     """--help or --version."""
-    from orchestrator import __version__
-
     sys.stdout.write(f"kdump-karg {__version__}\n" if option == "--version" else HELP)
     return 0
 

@@ -4,26 +4,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
-from orchestrator import log, run
-from orchestrator.decision import Kind
+from orchestrator import log, planning, run
+from orchestrator.decide.decision import Kind
+from orchestrator.decide.plan import Plan
 from orchestrator.errors import KdumpKargError, Refusal
-
-TYPE_CHECKING = False  # importing it from typing would cost more than the work of most runs
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from orchestrator.plan import Plan
-    from orchestrator.run import Target
+from orchestrator.report import chain, delivery, show
+from orchestrator.system import process, systemd_jobs, var_mount
+from orchestrator.system import var as state
+from orchestrator.system.target import Target
+from orchestrator.write import handover, outcome
 
 FAILED = "FAILED"  # beside the decisions: the run broke off
 
 
 def plan(target: Target, json: bool) -> int:
     """Print the plan; 3 where it is a refusal."""
-    from orchestrator import show
-
-    made = run.plan(target)
+    made = planning.plan(target)
     _print(show.plan_json(made) if json else show.plan_text(made))
     if made.decision.kind is not Kind.REFUSE:
         return 0
@@ -33,8 +31,6 @@ def plan(target: Target, json: bool) -> int:
 
 def status(target: Target, json: bool) -> int:
     """Print the chain."""
-    from orchestrator import chain, show
-
     found = chain.read(target)
     _print(show.chain_json(found) if json else show.chain_text(found))
     return chain.exit_status(found)
@@ -42,16 +38,13 @@ def status(target: Target, json: bool) -> int:
 
 def report(target: Target) -> int:
     """Give the report: the table to stdout, the verdict to stderr, which a unit of ours sends to the journal."""
-    from orchestrator import chain, show
-    from orchestrator import report as once
-
-    given = once.give(target)
+    given = delivery.give(target)
     found = given.chain
     if given.news:
         _print(show.chain_table(found))
         log.say(log.NOTICE if found.armed else log.ERROR, found.verdict)
         if target.live:
-            once.show_on_consoles()
+            delivery.show_on_consoles()
     return chain.exit_status(found)
 
 
@@ -62,8 +55,6 @@ def apply(target: Target) -> int:
 
 def write(target: Target) -> int:
     """Carry out what `apply` handed over earlier in this boot's initramfs, and ask for the reboot."""
-    from orchestrator import handover, jobs, transaction, varmount
-
     try:
         left = handover.read(target.root)
     except Refusal as refusal:
@@ -71,10 +62,10 @@ def write(target: Target) -> int:
     if left is None:
         log.say(log.INFO, f"nothing to write: /{handover.PATH} is not there, so apply has handed nothing over")
         return 0
-    jobs.wait_for_stops()
-    with varmount.reach(target.root, left.var) as place:
+    systemd_jobs.wait_for_stops()
+    with var_mount.reach(target.root, left.var) as place:
         return _carried_out(
-            target, lambda: transaction.resume(target, left, place), lambda target, made: _leave_word(target, made, place)
+            target, lambda: run.resume(target, left, place), lambda target, made: _leave_word(target, made, place)
         )
 
 
@@ -96,10 +87,8 @@ def _carried_out(target: Target, work: Callable[[], Plan], afterwards: Callable[
 
 def _after_apply(target: Target, made: Plan) -> None:
     """Where the write is still to come, only the decision is noted, for whoever asks `status` meanwhile."""
-    from orchestrator import outcome, var
-
     if not (made.steps and target.live and run.in_initramfs(target)):
-        _leave_word(target, made, var.place(target.root))
+        _leave_word(target, made, state.place(target.root))
         return
     log.say(log.INFO, "it is written when all else in this initramfs is done")
     decided = outcome.Outcome(made.decision.kind.value, made.decision.reason)
@@ -113,8 +102,6 @@ def _leave_word(target: Target, made: Plan, var: str) -> None:
     the directory of the provisioned /var. In a real root a report is due where something was written: what an interrupted first
     boot had left, say.
     """
-    from orchestrator import outcome
-
     initramfs = target.live and run.in_initramfs(target)
     if made.reboot and (initramfs or not target.live):
         outcome.request_reboot(target.root)
@@ -137,8 +124,6 @@ def _stopped(target: Target, kind: str, reason: str, exit_status: int) -> int:
     log.say(log.ERROR, reason)
     if not target.live or not run.in_initramfs(target):
         return exit_status
-    from orchestrator import outcome, process
-
     _attempt(lambda: outcome.note(target.root, outcome.Outcome(kind, reason)), "no report will be given")
     if run.is_strict(target):
         log.say(log.ERROR, "strict=yes: stopping this boot in emergency.target")

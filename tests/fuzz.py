@@ -16,26 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from orchestrator import (
-    arch,
-    bls,
-    capture,
-    cmdline,
-    conf,
-    crashkernel,
-    defaults,
-    impact,
-    initrd,
-    loader,
-    luks,
-    memory,
-    rendered,
-    service,
-    unit,
-    value,
-)
+from orchestrator.decide import impact
 from orchestrator.errors import Refusal
-from orchestrator.memory import Memory
+from orchestrator.facts import capture_kernel, conf, ignition_config, initrd, loader, luks, sealing, service, unit
+from orchestrator.rules import arch, bls, cmdline, crashkernel, crashkernel_value, defaults, memory
+from orchestrator.rules.memory import Memory
 
 MILLION = 1_000_000
 SEED = 20261124
@@ -123,14 +108,14 @@ def check_reservation(line: str) -> None:
 def check_value(found: str) -> None:
     """value.py, defaults.py: what may be written is one word that is in force; what is raised may be written as well."""
     try:
-        value.check(found, "here")
+        crashkernel_value.check(found, "here")
     except Refusal as refusal:
         assert "\n" not in str(refusal)
         return
     options = bls.set_crashkernel("quiet", found)
     assert cmdline.in_force(cmdline.crashkernel_values(options)) == found
     larger = defaults.raised(found, 300 << 20)
-    value.check(larger, "here")
+    crashkernel_value.check(larger, "here")
     assert defaults.is_raised(larger, found)
 
 
@@ -177,7 +162,7 @@ def check_conf(found: str) -> None:
 def check_json(found: str) -> None:
     """rendered.py: what is asked for, or a refusal."""
     try:
-        rendered.parse(found)
+        ignition_config.parse(found)
     except Refusal:
         return
 
@@ -201,7 +186,7 @@ def check_config(found: str) -> None:
 
 def check_iomem(found: str) -> None:
     """memory.py, capture.py: memory, or a refusal; the kernel's size, or nothing."""
-    capture.kernel_bytes(found)
+    capture_kernel.kernel_bytes(found)
     try:
         assert memory.parse(found).total > 0
     except Refusal:
@@ -210,9 +195,9 @@ def check_iomem(found: str) -> None:
 
 def check_crypttab(found: str) -> None:
     """impact.py: the registers of every line."""
-    impact.crypt_options(found, found)
-    impact.danger(impact.Touched(found, found, (), impact.crypt_options(found, found)))
-    capture.debian_initrd(found, "7.2")
+    sealing.crypt_options(found, found)
+    impact.danger(sealing.Touched(found, found, (), sealing.crypt_options(found, found)))
+    capture_kernel.debian_initrd(found, "7.2")
 
 
 def check_luks(found: str) -> None:

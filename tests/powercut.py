@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
-from orchestrator import bls, run
-from orchestrator.bootstate import STAMP
-from orchestrator.run import Target
+from orchestrator import run
+from orchestrator.facts.bootstate import STAMP
+from orchestrator.rules import bls
+from orchestrator.system.target import Target
 from tests.sample import AUTO, OPTIONS, Sample, entry_text
 
 FINAL = f"{OPTIONS} crashkernel={AUTO}"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.bootstate import LARGEST_ENTRY
+from orchestrator.facts.bootstate import LARGEST_ENTRY
 from tests.conftest import Make
 from tests.invocation import CHECKOUT, Output, call, one_line, program
 from tests.sample import CONF, ENTRY, FIRST_BOOT_LINE, GIB, IOMEM_8G, MIB, NO_WISH, PRESET, Sample, entry_text
@@ -211,7 +211,7 @@ def test_strict_is_still_answered(make: Make, kind: str) -> None:
             os.truncate(place, 3 * GIB)
     sample.write(f"{CONF}.d/5.conf", "crashkernel=nonsense\n")
     done = subprocess.run(
-        [sys.executable, "-c", f"from orchestrator import conf; print(conf.is_strict({str(sample.root / 'sysroot')!r}))"],
+        [sys.executable, "-c", f"from orchestrator.facts import conf; print(conf.is_strict({str(sample.root / 'sysroot')!r}))"],
         cwd=CHECKOUT,
         capture_output=True,
         text=True,

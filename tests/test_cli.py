@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator import cli, outcome
+from orchestrator import cli
+from orchestrator.system.target import Target
+from orchestrator.write import outcome
 from tests.conftest import Make
 from tests.invocation import CHECKOUT, Output, call, one_line, program
 from tests.isolated import in_child, in_namespace, mounted, root_only
@@ -215,11 +217,6 @@ def test_without_root_the_system_itself_is_looked_at(make: Make, tmp_path: Path,
     command_line(["cp", "-a", str(make(loader=None, cmdline="quiet\n").root), str(sample.root / "decoy")])
 
     def inside() -> None:
-        import orchestrator.chain
-        import orchestrator.commands
-        import orchestrator.plan
-        import orchestrator.show  # noqa: F401  the standard library is not there inside
-
         cli.main([command, "--root", str(sample.root)])
         os.chroot(sample.root)
         os.chdir("/decoy")
@@ -239,11 +236,11 @@ def command_line(argv: list[str]) -> None:
 
 def test_write_with_nothing_handed_over_does_nothing(tmp_path: Path, capsys: Output) -> None:
     """Somebody types it by hand."""
-    from orchestrator import commands, run
+    from orchestrator import commands
 
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/initrd-release").touch()
-    assert commands.write(run.Target(str(tmp_path), live=True)) == 0
+    assert commands.write(Target(str(tmp_path), live=True)) == 0
     assert one_line(capsys.readouterr().err).startswith("nothing to write: /run/kdump-karg/handover is not there")
     assert os.listdir(tmp_path) == ["etc"]
 
@@ -257,11 +254,12 @@ def test_write_is_for_the_running_system(make: Make, capsys: Output) -> None:
 @root_only
 def test_the_units_of_a_first_boot(make: Make, capsys: Output) -> None:
     """apply, then write: the decision is noted by the one, the report and the reboot asked for by the other."""
-    from orchestrator import commands, handover, run
+    from orchestrator import commands
+    from orchestrator.write import handover
 
     sample = make(extra={"etc/initrd-release": ""})
     sample.link("sysroot/sysroot/boot", "../../boot")
-    target = run.Target(str(sample.root), live=True)
+    target = Target(str(sample.root), live=True)
     before = sample.snapshot("boot")
 
     def both() -> None:

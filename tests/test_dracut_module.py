@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator import apply as writer
-from orchestrator import bootstate, handover, intent, outcome, run
-from orchestrator.bootstate import BEGUN, ENTRIES, TEMPORARY
-from orchestrator.plan import Plan
-from orchestrator.run import Target
+from orchestrator import planning, run
+from orchestrator.decide.plan import Plan
+from orchestrator.facts import bootstate, intent
+from orchestrator.facts.bootstate import BEGUN, ENTRIES, TEMPORARY
+from orchestrator.system.target import Target
+from orchestrator.write import apply as writer
+from orchestrator.write import handover, outcome
 from tests.conftest import Make
 from tests.powercut import FINAL, next_boot
 from tests.sample import CONF, LATER_LINE, NO_WISH, PRESET, Sample, entry_text
@@ -215,11 +217,11 @@ def test_on_later_boots_nothing_starts_where_nothing_is_left(make: Make) -> None
 def test_wherever_a_first_boot_is_cut_the_next_boot_finishes_it_and_then_nothing_starts(
     make: Make, in_capture_kernel: bool
 ) -> None:
-    steps = run.plan(Target(str(make().root), live=False)).steps
+    steps = planning.plan(Target(str(make().root), live=False)).steps
     assert len(steps) == 5
     for taken in range(1, len(steps)):
         sample = make()
-        made = run.plan(Target(str(sample.root), live=False))
+        made = planning.plan(Target(str(sample.root), live=False))
         writer.apply(Plan(made.decision, made.steps[:taken]), sample.boot, lambda directory: None)
         sample.write(f"boot/{ENTRIES}/{TEMPORARY}", "title cut sh")
         assert "ignition.firstboot" not in next_boot(sample)

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from orchestrator import machine, run
-from orchestrator.bootstate import MARKER
-from orchestrator.decision import Kind
+from orchestrator import planning, run
+from orchestrator.decide.decision import Kind
 from orchestrator.errors import Failure, Refusal
-from orchestrator.run import Target
+from orchestrator.facts import machine
+from orchestrator.facts.bootstate import MARKER
+from orchestrator.system.target import Target
 from tests.conftest import Make
 from tests.isolated import fail_at, in_child
 from tests.powercut import FINAL, INTERIM
@@ -34,12 +35,12 @@ UNREAD: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize("overrides", [row[1] for row in UNREAD], ids=[row[0] for row in UNREAD])
 def test_what_is_not_needed_is_not_read(make: Make, overrides: dict[str, Any]) -> None:
-    made = run.plan(target(make(**overrides)))
+    made = planning.plan(target(make(**overrides)))
     assert (made.decision.kind, made.steps, made.reboot) == (Kind.SKIP, (), False)
 
 
 def test_what_runs_already_needs_no_boot_file_system(make: Make) -> None:
-    assert run.plan(target(make(cmdline=LATER_LINE + " crashkernel=1G", stamp=False, loader=None))).decision.kind is Kind.ACTIVE
+    assert planning.plan(target(make(cmdline=LATER_LINE + " crashkernel=1G", stamp=False, loader=None))).decision.kind is Kind.ACTIVE
 
 
 LEFT: list[tuple[str, dict[str, Any], bool]] = [
@@ -55,7 +56,7 @@ LEFT: list[tuple[str, dict[str, Any], bool]] = [
 @pytest.mark.parametrize(("overrides", "expected"), [row[1:] for row in LEFT], ids=[row[0] for row in LEFT])
 def test_left_over(make: Make, overrides: dict[str, Any], expected: bool) -> None:
     found = target(make(**overrides))
-    assert run.left_over(found, machine.surroundings(found.root)) is expected
+    assert planning.left_over(found, machine.surroundings(found.root)) is expected
 
 
 def test_what_is_left_over_is_finished_where_the_karg_runs(make: Make) -> None:
@@ -66,7 +67,7 @@ def test_what_is_left_over_is_finished_where_the_karg_runs(make: Make) -> None:
 
 def test_a_plan_turns_a_refusal_into_a_decision_and_apply_raises_it(make: Make) -> None:
     sample = make(iomem=None)
-    assert run.plan(target(sample)).decision.kind is Kind.REFUSE
+    assert planning.plan(target(sample)).decision.kind is Kind.REFUSE
     with pytest.raises(Refusal, match="iomem"):
         run.apply(target(sample))
 
@@ -92,8 +93,8 @@ def test_what_ignition_wrote_is_on_disk_before_the_first_write(make: Make, monke
     sample = make()
     texts: list[str] = []
     monkeypatch.setattr("os.sync", lambda: texts.append(sample.text()))
-    monkeypatch.setattr("orchestrator.freezer.settle", lambda directory: None)
-    monkeypatch.setattr("orchestrator.bootfs.reach", lambda *_, **__: nullcontext(sample.boot))
+    monkeypatch.setattr("orchestrator.system.freezer.settle", lambda directory: None)
+    monkeypatch.setattr("orchestrator.system.bootfs.reach", lambda *_, **__: nullcontext(sample.boot))
     run.apply(Target(str(sample.root), live))
     assert texts == ([entry_text()] if live else [])
 

@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import kernels
 from cache import Cache
 from kernels import KERNELS, Kernel
-from orchestrator import arch, crashkernel, memory, placement
-from orchestrator.arch import Arch
-from orchestrator.placement import Reservation
+from orchestrator.rules import arch, crashkernel, memory, placement
+from orchestrator.rules.arch import Arch
+from orchestrator.rules.placement import Reservation
 from progress import Progress
 from qemu import GUARD
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import guest
 from disk import Disk
 
-from orchestrator import bls, grub
+from orchestrator.rules import bls, grub
 
 
 def set_options(disk: Disk, text: str) -> None:

@@ -10,7 +10,7 @@ from disk import Disk
 from guest import options
 from machine import Machine
 
-from orchestrator import bls, grub
+from orchestrator.rules import bls, grub
 
 STAMP = "ignition.firstboot"
 #: GRUB needs five seconds on an idle machine.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from orchestrator.errors import Failure
 from orchestrator.freeze import elf
 from orchestrator.freeze.elf import Binary
-from orchestrator.tree import names, resolve
+from orchestrator.system.tree import names, resolve
 
 # The C library is one thing in several files that only fit each other (GLIBC_PRIVATE): never mixed, never shipped.
 GLIBC = ("libc.so", "libm.so", "libpthread.so", "libdl.so", "librt.so", "libutil.so", "libresolv.so", "ld-linux", "ld64.so")

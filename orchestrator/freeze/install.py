@@ -12,7 +12,7 @@ from orchestrator.errors import Failure, Refusal
 from orchestrator.freeze import closure, elf, tree
 from orchestrator.freeze.closure import Library
 from orchestrator.freeze.elf import Binary
-from orchestrator.tree import resolve
+from orchestrator.system.tree import resolve
 
 LIBC = "libc.so.6"
 

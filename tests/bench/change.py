@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator import bls
 from orchestrator.freeze import runs
+from orchestrator.rules import bls
 from tests.bench import sysroot
 from tests.bench.process import Rooted, Sample
 from tests.isolated import command, mounted

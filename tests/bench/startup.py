@@ -10,9 +10,9 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from orchestrator import outcome
-from orchestrator.decision import Kind
+from orchestrator.decide.decision import Kind
 from orchestrator.freeze import runs
+from orchestrator.write import outcome
 from tests.bench import sysroot
 from tests.bench.process import Rooted, Sample
 

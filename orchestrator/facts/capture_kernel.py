@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of the capture kernel before it is loaded: its size and its initramfs. Facts, read and not judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.errors import Refusal
+from orchestrator.facts import initrd, volumes
+from orchestrator.facts.initrd import Initrd
+from orchestrator.rules import cmdline, memory
+from orchestrator.system import tree
+from orchestrator.system.target import provisioned_root
+
+DEBIAN_SETTINGS = "etc/default/kdump-tools"
+DEBIAN_INITRD = "/var/lib/kdump/initrd.img"  # kdump-tools' own default, a link to the one of the running version
+RELEASE = "proc/sys/kernel/osrelease"
+RELEASE_WORDS = ("$(uname -r)", "`uname -r`", "${KVER}", "$KVER")
+KERNEL = 64 << 20  # where /proc/iomem does not tell: more than any distribution's kernel has been seen to take
+# A kdump initramfs in the share of the machine's own: 39 to 66 MB were seen on Fedora CoreOS with Ignition's modules in and out.
+SHARE = 2
+KERNEL_PARTS = ("Kernel code", "Kernel rodata", "Kernel data", "Kernel bss")
+
+
+@dataclass(frozen=True)
+class CaptureKernel:
+    """What decides. `path`: the initramfs that was looked at, `memory`: the machine's, `unlock`: Argon2's for LUKS."""
+
+    kernel: int
+    initrd: Initrd
+    path: str
+    in_tmpfs: bool
+    memory: int = 0
+    unlock: int = 0
+
+
+def expected(own: Initrd, *, packed: bool) -> Initrd:
+    """The initramfs that kdump will make, from the machine's own; `packed`: in a squashfs, as kdump-utils has dracut do."""
+    stored = own.stored // SHARE
+    return Initrd(stored, stored if packed else own.unpacked // SHARE, exact=False)
+
+
+def read(root: str, boot: str, line: str, entry: str = "") -> CaptureKernel | None:
+    """The capture kernel of the running system; None where neither its initramfs nor the machine's own can be found.
+
+    `boot` is the boot directory, `line` the running command line, `entry` the text of the booted entry. The capture kernel is
+    the running one, so that /proc/iomem tells its size, as kdumpctl's get_kernel_size() has it in the end.
+    """
+    provisioned = provisioned_root(root)
+    release = (_text(root, RELEASE) or "").strip()
+    settings = _text(provisioned, DEBIAN_SETTINGS)
+    found = _made(provisioned, boot, release, settings) or _expected(boot, entry, settings)
+    if found is None:
+        return None
+    archive, path = found
+    iomem = _text(root, memory.IOMEM, tree.LARGEST_OF_KERNEL) or ""
+    return CaptureKernel(
+        kernel=kernel_bytes(iomem) or KERNEL,
+        initrd=archive,
+        path=path,
+        # The kernel keeps an initramfs in a tmpfs where no root= is given (linux init/do_mounts.c init_rootfs()), which
+        # may fill half of the memory; kdump-utils always takes root= out (prepare_cmdline()), Debian's does not.
+        in_tmpfs=settings is None or cmdline.value(line, "root") is None,
+        memory=_memory(iomem),
+        unlock=max((volume.unlock_bytes for volume in volumes.read(root)), default=0),
+    )
+
+
+def kernel_bytes(iomem: str) -> int:
+    """What the running kernel's code and data take, from the text of /proc/iomem; 0 where it does not list them (ppc64le)."""
+    total = 0
+    for line in iomem.splitlines():
+        span, _, what = line.strip().partition(" : ")
+        start, _, end = span.partition("-")
+        if what in KERNEL_PARTS:
+            try:
+                total += int(end, 16) - int(start, 16) + 1
+            except ValueError:
+                continue
+    return total if total > len(KERNEL_PARTS) else 0  # hidden addresses are all zero
+
+
+def _memory(iomem: str) -> int:
+    """The machine's memory; 0 where the text of /proc/iomem does not tell."""
+    try:
+        return memory.parse(iomem).total
+    except Refusal:
+        return 0
+
+
+def _made(provisioned: str, boot: str, release: str, settings: str | None) -> tuple[Initrd, str] | None:
+    """The capture kernel's own initramfs, where it has been made already."""
+    if settings is not None:
+        path = debian_initrd(settings, release)
+        archive = initrd.read(provisioned, path) if path else None
+        return (archive, path) if archive else None
+    name = f"initramfs-{release}kdump.img"
+    for directory in tree.names(boot, "ostree"):
+        archive = initrd.read(boot, f"ostree/{directory}/{name}")
+        if archive:
+            return archive, f"/boot/ostree/{directory}/{name}"
+    archive = initrd.read(provisioned, f"var/lib/kdump/{name}")
+    return (archive, f"/var/lib/kdump/{name}") if archive else None
+
+
+def debian_initrd(settings: str, release: str) -> str:
+    """KDUMP_INITRD of the text of /etc/default/kdump-tools, the shell's words for the version replaced; "" where it has others."""
+    path = DEBIAN_INITRD
+    for line in settings.splitlines():
+        key, equals, value = line.strip().partition("=")
+        if key == "KDUMP_INITRD" and equals:
+            path = value.strip("\"'")
+    for word in RELEASE_WORDS:
+        path = path.replace(word, release)
+    return "" if "$" in path or "`" in path else path
+
+
+def _expected(boot: str, entry: str, settings: str | None) -> tuple[Initrd, str] | None:
+    """What the distribution will make of the machine's own initramfs."""
+    for line in entry.split("\n"):
+        key, *paths = line.split()[:2] or [""]
+        path = paths[0].removeprefix("/boot").lstrip("/") if key == "initrd" and paths else ""
+        archive = initrd.read(boot, path) if path else None
+        if archive:
+            return expected(archive, packed=settings is None), f"what kdump will make of /boot/{path}"
+    return None
+
+
+def _text(root: str, path: str, limit: int = tree.LARGEST) -> str | None:
+    """A file's text; None also where it cannot be read, since an estimate is no reason to fail."""
+    try:
+        return tree.read_text(root, path, limit)
+    except Refusal:
+        return None

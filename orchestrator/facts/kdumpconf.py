@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the capture kernel's command line depends on, read and not judged (capture.py has the rules)."""
+
+from __future__ import annotations
+
+from orchestrator.facts import machine
+from orchestrator.rules import capture_cmdline, shell_assignments
+from orchestrator.rules.capture_cmdline import Facts, Package
+from orchestrator.system import tree
+from orchestrator.system.target import provisioned_root
+
+# The program that loads the capture kernel; where a captured tree holds no programs, the file that configures it.
+PROGRAMS = {
+    Package.KDUMP_UTILS: "usr/bin/kdumpctl",
+    Package.SUSE: "usr/lib/kdump/load.sh",
+    Package.KDUMP_TOOLS: "usr/sbin/kdump-config",
+}
+CONFIGS = {
+    Package.KDUMP_UTILS: "etc/sysconfig/kdump",
+    Package.SUSE: "etc/sysconfig/kdump",
+    Package.KDUMP_TOOLS: "etc/default/kdump-tools",
+}
+DUMPS = "var/crash"
+RECORD = "kexec_cmd"
+WATCHDOGS = "sys/class/watchdog"
+
+
+def read(root: str, *, loaded: bool) -> Facts | None:
+    """The facts; what was noted counts while a capture kernel is loaded. None where no package that loads one is found.
+
+    Raises Refusal for what cannot be read.
+    """
+    provisioned = provisioned_root(root)
+    package = installed(provisioned)
+    if package is None:
+        return None
+    config = shell_assignments.parse(_text(provisioned, CONFIGS[package]), f"/{CONFIGS[package]}")
+    return Facts(
+        package,
+        config,
+        machine.surroundings(root).cmdline,
+        machine.architecture(root),
+        cpuinfo=_text(root, "proc/cpuinfo", tree.LARGEST_OF_KERNEL),
+        watchdog=any(tree.exists(root, f"{WATCHDOGS}/{name}/device/modalias") for name in tree.names(root, WATCHDOGS)),
+        amazon="Amazon" in _text(root, "sys/class/dmi/id/sys_vendor"),
+        xen=tree.exists(root, "proc/xen"),
+        recorded=_recorded(provisioned, package) if loaded else None,
+    )
+
+
+def installed(provisioned: str) -> Package | None:
+    """The package in this root."""
+    for places in (PROGRAMS, CONFIGS):
+        found = [package for package, path in places.items() if tree.exists(provisioned, path)]
+        if found:
+            suse = Package.SUSE in found and "suse" in _text(provisioned, "etc/os-release")
+            return Package.SUSE if suse else found[0]
+    return None
+
+
+def _recorded(provisioned: str, package: Package) -> str | None:
+    """The line that kdump-config noted after the last load."""
+    if package is not Package.KDUMP_TOOLS:
+        return None
+    return capture_cmdline.recorded(_text(provisioned, f"{DUMPS}/{RECORD}"))
+
+
+def _text(root: str, path: str, limit: int = tree.LARGEST) -> str:
+    """A file's text, "" for a missing one; bytes that are no UTF-8 do no harm."""
+    return (tree.read_bytes(root, path, limit) or b"").decode("utf-8", "surrogateescape")

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Facts -> decision -> plan, in that order and on one root directory. Nothing is written.
+
+On most first boots the facts that are read first are enough: nothing asks for kdump, or the argument is there already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator import log
+from orchestrator.decide import decision, impact, loadable, sizing
+from orchestrator.decide.decision import Decision, Kind, Wanted
+from orchestrator.decide.plan import Plan, make, swept
+from orchestrator.errors import Refusal
+from orchestrator.facts import backend, bootstate, capture_kernel, intent, loader, machine, sealing
+from orchestrator.facts.bootstate import BootState
+from orchestrator.facts.intent import Intent
+from orchestrator.facts.machine import Machine, Surroundings
+from orchestrator.system import bootfs, tree
+from orchestrator.system.target import Target, provisioned_root
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is still to be decided once the boot file system has been read.
+
+    `weighed`: what the capture kernel needs and what the edit would lock has been looked at, earlier in this boot.
+    """
+
+    intent: Intent
+    machine: Machine
+    wanted: Wanted
+    weighed: bool = False
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was read before /boot, and the decision if that was enough for one, or the question that is left.
+
+    `boot`: the device of the boot file system where it was found out earlier in this boot (see bootfs.labelled()).
+    """
+
+    here: Surroundings
+    settled: Decision | None = None
+    question: Question | None = None
+    boot: str | None = None
+
+
+def gather(target: Target) -> Facts:
+    """Everything that can be known without the boot file system. Refusal for what cannot be understood or cannot work."""
+    here = machine.surroundings(target.root)
+    log.set_verbose(decision.is_verbose(here))
+    log.debug(f"surroundings: {here}")
+    off = decision.switched_off(here)
+    if off is not None:
+        return Facts(here, off)
+    wish = intent.read(target.root)
+    log.debug(f"intent: {wish}")
+    nothing = decision.nothing_asked(wish)
+    if nothing is not None:
+        return Facts(here, nothing)
+    found = machine.read(target.root)
+    log.debug(f"machine: {found}")
+    running = decision.running(wish, here, found)
+    if running is not None:
+        return Facts(here, running)
+    wanted = decision.want(wish, found)
+    return Facts(here, decision.hopeless(wanted, found), Question(wish, found, wanted))
+
+
+def plan(target: Target) -> Plan:
+    """What is to be done. Reads only; a Refusal becomes the decision REFUSE with its reason."""
+    try:
+        return planned(target, gather(target))
+    except Refusal as refusal:
+        return Plan(Decision(Kind.REFUSE, str(refusal)))
+
+
+def planned(target: Target, facts: Facts) -> Plan:
+    """As `plan`, from facts. Raises Refusal."""
+    if facts.settled is not None and not left_over(target, facts.here):
+        return Plan(facts.settled)
+    here = facts.here
+    with bootfs.reach(target.root, live=target.live, initramfs=here.initramfs, write=False, known=facts.boot) as boot:
+        return plan_for(target, boot, facts)
+
+
+def plan_for(target: Target, boot: str, facts: Facts) -> Plan:
+    """The plan for what is on the boot file system now."""
+    found = bootstate.read(boot, facts.here.cmdline)
+    log.debug(f"boot file system at {boot}: {found}")
+    return swept(make(decide(target, boot, found, facts), found), found)
+
+
+def decide(target: Target, boot: str, found: BootState, facts: Facts) -> Decision:
+    """The decision with all facts in hand."""
+    if facts.settled is not None:
+        return facts.settled
+    assert facts.question is not None  # gather() leaves one of the two
+    asked = facts.question
+    used = backend.read(provisioned_root(target.root), boot, asked.machine.arch.name)
+    decided = decision.decide(asked.intent, facts.here, asked.machine, asked.wanted, found, used)
+    if decided.kind is not Kind.CHANGE or asked.weighed:
+        return decided
+    line = facts.here.cmdline
+    who = loader.read(target.root)
+    log.debug(f"loader: {who}")
+    danger = loadable.problem(who, asked.intent) or impact.danger(sealing.read(target.root, line, found.text))
+    if danger:
+        return Decision(Kind.REFUSE, danger, asked.wanted)
+    kernel = capture_kernel.read(target.root, boot, line, found.text)
+    log.debug(f"capture kernel: {kernel}")
+    weighed = loadable.warn(sizing.weigh(asked.intent, asked.machine, asked.wanted, kernel), who, asked.intent)
+    return decision.decide(asked.intent, facts.here, asked.machine, weighed, found, used)
+
+
+def left_over(target: Target, here: Surroundings) -> bool:
+    """Did an earlier boot's run leave a mark of its own, or the stamp? /boot is in place. Costs three look-ups.
+
+    That is to be finished even where nothing asks any more: a wish of the rendered config is gone after the first boot.
+    """
+    if decision.is_first_boot(here) or decision.switched_off(here):
+        return False
+    if any(tree.exists(target.root, f"boot/{name}") for name in (bootstate.MARKER, bootstate.STAMP)):
+        return True
+    return tree.exists(provisioned_root(target.root), bootstate.BEGUN)

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The links of the chain, each looked at by a function of its own that says what it found and how to mend it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.decide.decision import Kind
+from orchestrator.errors import KdumpKargError, Refusal
+from orchestrator.facts import bootstate, kdumpconf, machine, unit
+from orchestrator.facts.intent import Intent
+from orchestrator.facts.machine import Surroundings
+from orchestrator.rules import capture_cmdline, cmdline, crashkernel, dump_blockers
+from orchestrator.rules.capture_cmdline import Facts, Forecast
+from orchestrator.system import bootfs, tree
+from orchestrator.system.target import Target
+from orchestrator.write import outcome
+
+# linux 6.19 gives the first names and means to drop the second ones (Documentation/ABI, sysfs-kernel-kexec-kdump).
+CRASH_SIZE = ("sys/kernel/kexec/crash_size", "sys/kernel/kexec_crash_size")
+CRASH_LOADED = ("sys/kernel/kexec/crash_loaded", "sys/kernel/kexec_crash_loaded")
+CAPTURE = "capture command line"
+NAMES = ("intent", "provisioning", "entry", "command line", "reserved", "loaded", CAPTURE)
+BY_HAND = "add crashkernel= to the kernel arguments as any other and reboot"
+
+
+@dataclass(frozen=True)
+class Link:
+    """One link of the chain; `detail` says what was found, `mend` how to mend a broken one."""
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class Capture:
+    """What is known of the capture kernel's command line: the facts, what the rules make of them, and what may cost a dump."""
+
+    facts: Facts
+    forecast: Forecast
+    warnings: tuple[str, ...] = ()
+
+
+def kexec(root: str, names: tuple[str, ...]) -> int | None:
+    """A number that the kernel shows under the first of these names that is there; None where it shows none."""
+    for name in names:
+        text = (tree.read_text(root, name) or "").strip()
+        if text.isdecimal():
+            return int(text)
+    return None
+
+
+def intent_link(wish: Intent) -> Link:
+    """Who asks."""
+    if not wish.wanted:
+        return Link("intent", True, "the command line itself, which has crashkernel=")
+    return Link("intent", True, f"{wish.source}: crashkernel={' '.join(wish.values)}")
+
+
+def provisioning_link(found: outcome.Outcome | None) -> Link:
+    """What this boot's run of `apply` came to, where there was one."""
+    if found is None:
+        return Link("provisioning", True, "nothing was done in this boot")
+    ok = found.kind in (Kind.SKIP.value, Kind.ACTIVE.value, Kind.CHANGE.value)
+    return Link("provisioning", ok, found.reason, f"then provision again, or {BY_HAND}")
+
+
+def entry_link(target: Target, here: Surroundings) -> Link:
+    """Does the entry of the booted deployment have it? A machine that runs with it needs no readable /boot."""
+    try:
+        with bootfs.reach(target.root, live=target.live, initramfs=here.initramfs, write=False) as boot:
+            state = bootstate.read(boot, here.cmdline)
+    except KdumpKargError as error:
+        active = bool(cmdline.crashkernel_values(here.cmdline))
+        return Link("entry", active, f"not looked at ({error})" if active else str(error))
+    values = cmdline.crashkernel_values(state.options.text)
+    if not values:
+        mend = f"run kdump-karg plan to see what is missing and why, or {BY_HAND}"
+        return Link("entry", False, f"/boot/{state.path} has no crashkernel=", mend)
+    return Link("entry", True, f"/boot/{state.path} has crashkernel={cmdline.in_force(values)}")
+
+
+def cmdline_link(values: tuple[str, ...]) -> Link:
+    """Did the running kernel get it?"""
+    if not values:
+        return Link("command line", False, "/proc/cmdline has no crashkernel=", "reboot once, or check the boot loader")
+    return Link("command line", True, f"/proc/cmdline has crashkernel={cmdline.in_force(values)}")
+
+
+def reserved_link(root: str, here: Surroundings, reserved: int | None, needed: int | None = None) -> Link:
+    """Did the running kernel set memory aside, and how much beside what the capture kernel needs?"""
+    if reserved:
+        beside = "" if needed is None else f", about {-(-needed >> 20)} MiB are needed"
+        return Link("reserved", True, f"{reserved} bytes ({reserved >> 20} MiB) are reserved{beside}")
+    reason = "the kernel reserved nothing" if reserved == 0 else f"/{CRASH_SIZE[-1]} cannot be read"
+    return Link("reserved", False, reason, _prediction(root, here))
+
+
+def _prediction(root: str, here: Surroundings) -> str:
+    """Why the kernel reserved nothing, as far as its rules tell."""
+    try:
+        found = machine.read(root)
+    except Refusal as refusal:
+        return str(refusal)
+    problem = crashkernel.evaluate(here.cmdline, found.memory, found.arch).problem
+    return f'its rules say "{problem}": give a size that fits' if problem else "look for crashkernel in the kernel's log"
+
+
+def loaded_link(loaded: bool, reserved: int | None) -> Link:
+    """Is the capture kernel in place?"""
+    if loaded:
+        return Link("loaded", True, f"the capture kernel is loaded into {(reserved or 0) >> 20} MiB of reserved memory")
+    names = " or ".join(unit.KDUMP_UNITS)
+    return Link("loaded", False, "no capture kernel is loaded", f"look at the log of {names}, and enable it if it did not run")
+
+
+def read_capture(root: str, loaded: bool) -> Capture | Link:
+    """What is known of the capture kernel's command line; a link that says so where nothing is."""
+    try:
+        facts = kdumpconf.read(root, loaded=loaded)
+    except Refusal as refusal:
+        return Link(CAPTURE, False, str(refusal))
+    if facts is None:
+        return Link(CAPTURE, True, "not known: no kdump package whose rules are known is installed")
+    expected = capture_cmdline.forecast(facts)
+    return Capture(facts, expected, dump_blockers.warnings(facts, expected))
+
+
+def capture_link(found: Capture) -> Link:
+    """Is the line that the capture kernel gets free of what costs the dump? What was given counts more than what would be."""
+    line = found.forecast.line if found.facts.recorded is None else found.facts.recorded
+    if line is None:
+        return Link(CAPTURE, True, f"not known: {found.forecast.unknown}")
+    problem = dump_blockers.harm(found.facts, line)
+    if problem is not None:
+        return Link(CAPTURE, False, problem.reason, problem.mend)
+    source = "as noted when it was loaded" if found.facts.recorded is not None else f"by {found.facts.package.value}'s rules"
+    return Link(CAPTURE, True, f"nothing harmful in it, {source}")

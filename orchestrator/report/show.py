@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A plan as a person reads it and as a program does. The JSON field names are documented in README.md and stay."""
+
+from __future__ import annotations
+
+import difflib
+import json
+
+from orchestrator.decide.plan import FileChange, Plan
+from orchestrator.report.chain import Chain
+from orchestrator.report.links import NAMES, Capture
+
+
+def diff(change: FileChange) -> str:
+    """A unified diff of one file, as `diff -u` and `patch` know it."""
+    name = f"boot/{change.path}"
+    return "".join(difflib.unified_diff(_lines(change.old), _lines(change.new), f"a/{name}", f"b/{name}"))
+
+
+def _lines(text: str) -> list[str]:
+    """The lines as patch counts them, which a form feed does not end; an entry's text ends in a newline (bls.options)."""
+    return [line + "\n" for line in text.removesuffix("\n").split("\n")]
+
+
+def plan_text(plan: Plan) -> str:
+    """Decision, reason, what is reserved, and the diff of every file that would change."""
+    decision = plan.decision
+    lines = [f"decision: {decision.kind.value}", f"reason: {decision.reason}"]
+    if decision.wanted is not None:
+        wanted = decision.wanted
+        lines.append(f"crashkernel: {wanted.crashkernel}")
+        lines.append(f"reserved: {wanted.reserved_bytes} bytes ({wanted.reserved_bytes >> 20} MiB)")
+        lines += [f"needed: about {wanted.needed_bytes >> 20} MiB"] if wanted.needed_bytes else []
+        lines += [f"warning: {wanted.warning}"] if wanted.warning else []
+    lines.append(f"reboot: {'yes' if plan.reboot else 'no'}")
+    lines += [f"removes: /boot/{path}" for path in plan.removes]
+    return "\n".join(lines) + "\n" + "".join(diff(change) for change in plan.files)
+
+
+def plan_json(plan: Plan) -> str:
+    """One JSON object."""
+    decision = plan.decision
+    document = {
+        "decision": decision.kind.value,
+        "reason": decision.reason,
+        "crashkernel": decision.wanted.crashkernel if decision.wanted else None,
+        "rule": decision.wanted.rule if decision.wanted else None,
+        "reserved_bytes": decision.wanted.reserved_bytes if decision.wanted else 0,
+        "needed_bytes": decision.wanted.needed_bytes if decision.wanted else 0,
+        "warning": decision.wanted.warning if decision.wanted else "",
+        "reboot": plan.reboot,
+        "files": [{"path": f"/boot/{change.path}", "diff": diff(change)} for change in plan.files],
+        "removes": [f"/boot/{path}" for path in plan.removes],
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def chain_text(found: Chain) -> str:
+    """The table, and the verdict on the last line."""
+    return f"{chain_table(found)}{found.verdict}\n"
+
+
+def chain_table(found: Chain) -> str:
+    """A row for every link, those after the broken one too, and for the last dump; nothing where kdump is not wanted."""
+    if not found.wanted:
+        return ""
+    rows = [("ok" if link.ok else "BROKEN", link.name, link.detail) for link in found.links]
+    if found.broken is not None and found.broken.mend:
+        rows.append(("", "how to mend it", found.broken.mend))
+    rows += [("-", name, "not looked at") for name in NAMES[len(found.links) :]]
+    rows.append(("", "last vmcore", found.vmcore or "none"))
+    rows += [("WARNING", "", text) for text in found.warnings]
+    return "".join(f"{mark:<9}{name:<22}{text}\n" if name else f"{mark:<9}{text}\n" for mark, name, text in rows)
+
+
+def chain_json(found: Chain) -> str:
+    """One JSON object."""
+    broken = found.broken
+    document = {
+        "armed": found.armed,
+        "wanted": found.wanted,
+        "verdict": found.verdict,
+        "broken": broken.name if broken else None,
+        "mend": (broken.mend or broken.detail) if broken else None,
+        "links": [{"name": link.name, "ok": link.ok, "detail": link.detail} for link in found.links],
+        "reserved_bytes": found.reserved,
+        "needed_bytes": found.needed,
+        "capture": capture_document(found.capture) if found.capture else None,
+        "warnings": list(found.warnings),
+        "vmcore": found.vmcore,
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
+def capture_document(found: Capture) -> dict[str, str | None]:
+    """What is known of the capture kernel's command line, as JSON shows it."""
+    return {
+        "package": found.facts.package.value,
+        "config": found.facts.config.path,
+        "predicted": found.forecast.line,
+        "unknown": found.forecast.unknown or None,
+        "recorded": found.facts.recorded,
+    }

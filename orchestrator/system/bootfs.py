@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reach the boot file system: find it by its label, mount it where nobody else looks, and leave it clean.
+
+In the initramfs nobody has mounted /boot. A /boot that is a directory of the root file system is used where it is.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from orchestrator.errors import Failure, Refusal
+from orchestrator.system import lock, process, tree
+from orchestrator.system.context import scope
+
+LABEL = "boot"
+LINK = f"disk/by-label/{LABEL}"
+UDEV_DATA = "run/udev/data"
+RUN_DIR = "run/kdump-karg"
+MOUNT_POINT = f"{RUN_DIR}/boot"
+SETTLE_SECONDS = 30
+# Places of a /boot that is already there, below the root: the real root's own, the physical root of an ostree deployment
+# as ostree-prepare-root leaves it in the initramfs, and the deployment's own.
+IN_REAL_ROOT = "boot"
+IN_INITRAMFS = ("sysroot/sysroot/boot", "sysroot/boot")
+
+
+def claimants(root: str) -> list[str]:
+    """The devices that claim the label, as /dev names, from udev's database, where an `S:` line is a link below /dev.
+
+    /dev/disk/by-label/boot names only the one of them that won.
+    """
+    found = []
+    for name in tree.names(root, UDEV_DATA):
+        if not name.startswith("b"):
+            continue
+        record = (tree.read_bytes(root, f"{UDEV_DATA}/{name}") or b"").decode("utf-8", "replace").splitlines()
+        if f"S:{LINK}" in record:
+            found.append(block_device(root, name[1:]) or name)
+    return sorted(found)
+
+
+def block_device(root: str, number: str) -> str | None:
+    """/dev/vda3 for the device number 254:3, by /sys/dev/block; None where sysfs does not know it."""
+    target = tree.link_target(root, f"sys/dev/block/{number}")
+    return "/dev/" + target.rpartition("/")[2] if target else None
+
+
+def device(root: str) -> str | None:
+    """The one device with the label; None where there is none. Refusal where several file systems have it."""
+    found = claimants(root)
+    if len(found) > 1:
+        raise Refusal(
+            f"{len(found)} file systems are labelled {LABEL} ({', '.join(found)}), so the one that was booted is unknown; "
+            "relabel or detach the others"
+        )
+    return found[0] if found else None
+
+
+@scope
+def reach(root: str, *, live: bool, initramfs: bool, write: bool, known: str | None = None) -> Iterator[str]:
+    """The directory under which the boot file system is reached for the length of the block.
+
+    `known`: what labelled() answered when udev ran, for the end of the initramfs, where its database is gone.
+
+    On a captured tree (`live` false) that is its boot/ and nothing is mounted. Whoever mounts or writes is alone with it (see
+    lock.py). Raises Refusal where no boot file system can be told, another keeps it, or it is read-only though it is to be
+    written; Failure where mounting fails.
+    """
+    with _way(root, live, initramfs, write, known) as boot:
+        if write and os.statvfs(boot).f_flag & os.ST_RDONLY:
+            raise Refusal("/boot is on a read-only file system; make it and its device writable and run apply again")
+        yield boot
+
+
+@scope
+def _way(root: str, live: bool, initramfs: bool, write: bool, known: str | None) -> Iterator[str]:
+    """The locks and mounts of one of the three cases: the initramfs, the real root, a captured tree."""
+    place = tree.resolve(root, IN_REAL_ROOT)
+    if live and initramfs:
+        with _alone(root), _from_initramfs(root, write, known) as boot:
+            yield boot
+    elif not write:
+        yield place
+    elif live:
+        with _deployments(root), _alone(root), _writable(place, write) as boot:
+            yield boot
+    else:
+        with lock.against_ostree(root):
+            yield place
+
+
+@scope
+def _alone(root: str) -> Iterator[None]:
+    """No other run mounts or remounts meanwhile. The lock is on a directory of ours, because /boot may not be mounted yet."""
+    directory = tree.resolve(root, RUN_DIR)
+    os.makedirs(directory, mode=0o755, exist_ok=True)
+    with lock.alone(directory):
+        yield
+
+
+@scope
+def _deployments(root: str) -> Iterator[None]:
+    """ostree deploys nothing meanwhile. Its lock is a file below /sysroot, which many systems mount read-only."""
+    with _writable(tree.resolve(root, lock.SYSROOT), tree.exists(root, lock.SYSROOT)), lock.against_ostree(root):
+        yield
+
+
+@scope
+def _from_initramfs(root: str, write: bool, known: str | None) -> Iterator[str]:
+    """The labelled file system on a mount point of ours, or the /boot that is part of the root file system."""
+    found = labelled(root) if known is None else known
+    if found:
+        with _mounted(found, tree.resolve(root, MOUNT_POINT), write) as boot:
+            yield boot
+        return
+    directory = _plain_directory(root)
+    if directory is None:
+        raise Refusal(f"no file system is labelled {LABEL} and the root file system has no /boot/loader; check the disk")
+    with _writable(directory, write) as boot:
+        yield boot
+
+
+def labelled(root: str) -> str:
+    """The device of the boot file system; "" where none has the label. Waits for udev where no /boot is there without one."""
+    found = device(root)
+    if found is None and not _plain_directory(root):
+        process.run("udevadm", "settle", f"--timeout={SETTLE_SECONDS}")
+        found = device(root)
+    return found or ""
+
+
+def _plain_directory(root: str) -> str | None:
+    """A /boot that ostree keeps inside the root file system."""
+    for path in IN_INITRAMFS:
+        if tree.exists(root, f"{path}/loader"):
+            return tree.resolve(root, path)
+    return None
+
+
+@scope
+def _mounted(found: str, point: str, write: bool) -> Iterator[str]:
+    """A mount of our own. It is gone afterwards: the umount writes what is left and marks the file system clean."""
+    os.makedirs(point, mode=0o700, exist_ok=True)
+    process.run("mount", "-o", "rw,nodev,nosuid,noexec" if write else "ro,nodev,nosuid,noexec", found, point)
+    try:
+        yield point
+    finally:
+        process.run("umount", point)
+
+
+@scope
+def _writable(directory: str, write: bool) -> Iterator[str]:
+    """A /boot that is in place already; one that is mounted read-only is made writable for the length of the block."""
+    if not write or not os.statvfs(directory).f_flag & os.ST_RDONLY:
+        yield directory
+        return
+    mount = mount_of(directory)
+    # Only what is read-only may be made so again: the same file system can be in use elsewhere, as the root's own is when
+    # /boot is a directory of it.
+    how = "remount,bind" if mount.superblock_writable else "remount"
+    process.run("mount", "-o", f"{how},rw", mount.point)
+    try:
+        yield directory
+    finally:
+        process.run("mount", "-o", f"{how},ro", mount.point)
+
+
+@dataclass(frozen=True)
+class Mount:
+    """A mount point, whether its file system may be written to through other mounts, and what is mounted there.
+
+    `number`: the device number, MAJOR:MINOR. `directory`: the one of the file system that is seen at the mount point.
+    """
+
+    point: str
+    superblock_writable: bool
+    number: str = ""
+    directory: str = "/"
+    kind: str = ""
+    source: str = ""
+
+
+def parse_mounts(text: str) -> tuple[Mount, ...]:
+    """The mounts of /proc/self/mountinfo, in order (proc(5)). A blank in a name is written as \\040 there.
+
+    Number, directory and point are fields 3 to 5; the last three are the file system's kind, source and own options.
+    """
+    found = []
+    for line in text.splitlines():
+        _, _, number, directory, point, *rest = (field.replace("\\040", " ") for field in line.split(" "))
+        found.append(Mount(point, "rw" in rest[-1].split(","), number, directory, rest[-3], rest[-2]))
+    return tuple(found)
+
+
+def mount_of(path: str) -> Mount:
+    """The mount that `path` lies on: the last one of the longest mount point that leads to it."""
+    real = os.path.realpath(path)
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
+        mounts = parse_mounts(file.read())
+    best = None
+    for mount in mounts:
+        leads_there = real == mount.point or real.startswith(mount.point.rstrip("/") + "/")
+        if leads_there and (best is None or len(mount.point) >= len(best.point)):
+            best = mount
+    if best is None:
+        raise Failure(f"{path} lies on no mount in /proc/self/mountinfo; mount /proc")
+    return best

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a plan to a verified write: the locks, the word left while it is under way, one more plan where /boot has changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from orchestrator import log
+from orchestrator.decide.decision import Kind
+from orchestrator.decide.plan import Plan
+from orchestrator.errors import Failure, Refusal
+from orchestrator.facts import bootstate
+from orchestrator.facts.bootstate import BEGUN
+from orchestrator.facts.machine import Surroundings
+from orchestrator.system import bootfs, freezer
+from orchestrator.system import var as state
+from orchestrator.system.target import Target
+from orchestrator.write import apply as writer
+from orchestrator.write import outcome
+from orchestrator.write.apply import Settle
+
+Replan = Callable[[str], Plan]  # the plan for what is at a directory of the boot file system now; raises Refusal
+
+
+def write(target: Target, made: Plan, replan: Replan, *, here: Surroundings, var: str, known: str | None) -> Plan:
+    """Carry a plan out and verify it by `replan`; returns the plan that was carried out.
+
+    `var`: the directory of the provisioned /var; `known`: as bootfs.reach() has it. Raises Refusal where /boot changes under
+    our hands twice, is read-only or kept by another, Failure where it cannot be written or does not read back. On a live
+    system BEGUN stands from before the first write until after the last.
+    """
+    with bootfs.reach(target.root, live=target.live, initramfs=here.initramfs, write=True, known=known) as boot:
+        if target.live:
+            outcome.begin(var)
+            keep_provisioning()
+        settle = freezer.settle if target.live else _settled
+        try:
+            made = _carry_out(boot, made, replan, settle)
+        except Refusal:
+            if not _is_unfinished(boot, here):
+                forget(var)
+            raise
+        _verify(boot, made, replan, here)
+    forget(var)
+    return made
+
+
+def keep_provisioning() -> None:
+    """Bring all that this boot wrote to disk before the first write says that Ignition need not run again.
+
+    In an initramfs that is what Ignition wrote, and what others wrote when they were stopped. It is in memory only until
+    somebody syncs, and a machine that loses power then would never be provisioned. Linux mounts those file systems, so the
+    journal is enough: nothing has to be frozen.
+    """
+    os.sync()
+
+
+def _is_unfinished(boot: str, here: Surroundings) -> bool:
+    """Is something left of a first boot that was begun to be ended? Where /boot cannot be read, it may be."""
+    try:
+        return bootstate.read(boot, here.cmdline).unfinished
+    except Refusal:
+        return True
+
+
+def forget(var: str) -> None:
+    """Take back the word that a write is under way: it is done, or there is nothing to do."""
+    try:
+        os.unlink(state.inside(var, BEGUN))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        log.say(log.WARNING, f"/{BEGUN} cannot be removed ({error.strerror}); the next boot will look once more")
+
+
+def _carry_out(boot: str, made: Plan, replan: Replan, settle: Settle) -> Plan:
+    """Take the steps. Where a file is not as planned any more, plan once more, and only once. Raises as apply.apply()."""
+    try:
+        writer.apply(made, boot, settle)
+        return made
+    except writer.Changed as changed:
+        log.say(log.NOTICE, f"{changed}: planning once more")
+        taken = changed.taken
+    again = replan(boot)
+    if again.decision.kind is Kind.REFUSE:
+        raise Refusal(again.decision.reason)
+    writer.apply(again, boot, settle)
+    return Plan(made.decision, again.steps, made.reboot) if taken else again
+
+
+def _settled(directory: str) -> None:
+    """What makes a step safe from a power cut in a captured tree: nothing, since no boot loader reads it."""
+
+
+def _verify(boot: str, made: Plan, replan: Replan, here: Surroundings) -> None:
+    """Facts and decision once more: the entry must have it now, in its final form, and nothing may be left to do."""
+    again = replan(boot)
+    expected = Kind.PENDING if made.decision.kind is Kind.CHANGE else made.decision.kind
+    if again.decision.kind is not expected or again.steps:
+        found, read = bootstate.read(boot, here.cmdline).path, f"{again.decision.kind.value} ({again.decision.reason})"
+        raise Failure(f"/boot/{found} was written but reads back as {read}; check /boot")
