@@ -27,10 +27,10 @@ def is_verbose() -> bool:
     return _verbose
 
 
-def debug(message: str) -> None:
-    """A message for whoever asked for all of them."""
+def debug(message: str, found: object = None) -> None:
+    """A message for whoever asked for all of them; what was found stands behind it, and is put into words only then."""
     if _verbose:
-        say(DEBUG, message)
+        say(DEBUG, message if found is None else f"{message}: {found}")
 
 
 def say(priority: int, message: str) -> None:

@@ -51,17 +51,17 @@ def gather(target: Target) -> Facts:
     """Everything that can be known without the boot file system. Refusal for what cannot be understood or cannot work."""
     here = machine.surroundings(target.root)
     log.set_verbose(decision.is_verbose(here))
-    log.debug(f"surroundings: {here}")
+    log.debug("surroundings", here)
     off = decision.switched_off(here)
     if off is not None:
         return Facts(here, off)
     wish = intent.read(target.root)
-    log.debug(f"intent: {wish}")
+    log.debug("intent", wish)
     nothing = decision.nothing_asked(wish)
     if nothing is not None:
         return Facts(here, nothing)
     found = machine.read(target.root)
-    log.debug(f"machine: {found}")
+    log.debug("machine", found)
     running = decision.running(wish, here, found)
     if running is not None:
         return Facts(here, running)
@@ -89,7 +89,7 @@ def planned(target: Target, facts: Facts) -> Plan:
 def plan_for(target: Target, boot: str, facts: Facts) -> Plan:
     """The plan for what is on the boot file system now."""
     found = bootstate.read(boot, facts.here.cmdline)
-    log.debug(f"boot file system at {boot}: {found}")
+    log.debug(f"boot file system at {boot}", found)
     return swept(make(decide(target, boot, found, facts), found), found)
 
 
@@ -105,12 +105,12 @@ def decide(target: Target, boot: str, found: BootState, facts: Facts) -> Decisio
         return decided
     line = facts.here.cmdline
     who = loader.read(target.root)
-    log.debug(f"loader: {who}")
+    log.debug("loader", who)
     danger = loadable.problem(who, asked.intent) or impact.danger(sealing.read(target.root, line, found.text))
     if danger:
         return Decision(Kind.REFUSE, danger, asked.wanted)
     kernel = capture_kernel.read(target.root, boot, line, found.text)
-    log.debug(f"capture kernel: {kernel}")
+    log.debug("capture kernel", kernel)
     weighed = loadable.warn(sizing.weigh(asked.intent, asked.machine, asked.wanted, kernel), who, asked.intent)
     return decision.decide(asked.intent, facts.here, asked.machine, weighed, found, used)
 

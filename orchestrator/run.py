@@ -17,7 +17,6 @@ from orchestrator.planning import Facts
 from orchestrator.system import var as state
 from orchestrator.system.target import Target, provisioned_root
 from orchestrator.write import handover, transaction
-from orchestrator.write.handover import Handover
 
 
 def apply(target: Target) -> Plan:
@@ -29,7 +28,7 @@ def apply(target: Target) -> Plan:
     return _told(lambda: _apply(target))
 
 
-def resume(target: Target, left: Handover, var: str) -> Plan:
+def resume(target: Target, left: handover.Handover, var: str) -> Plan:
     """Write what `apply` handed over earlier in this boot; `var` is the directory of the provisioned /var. Raises as apply().
 
     What lies on /boot is planned for anew; the value is the one that was weighed.
@@ -58,7 +57,7 @@ def _apply(target: Target) -> Plan:
     return made
 
 
-def _resume(target: Target, left: Handover, var: str) -> Plan:
+def _resume(target: Target, left: handover.Handover, var: str) -> Plan:
     """As `resume`."""
     facts = replace(planning.gather(target), boot=left.boot)
     if facts.question is not None and left.wanted is not None:

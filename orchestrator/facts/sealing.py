@@ -6,8 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.errors import Refusal
-from orchestrator.facts import volumes
-from orchestrator.facts.luks import Volume
+from orchestrator.facts import luks, volumes
 from orchestrator.rules import cmdline
 from orchestrator.system import tree
 from orchestrator.system.target import provisioned_root
@@ -26,7 +25,7 @@ class Touched:
 
     line: str
     entry: str
-    volumes: tuple[Volume, ...] = ()
+    volumes: tuple[luks.Volume, ...] = ()
     options: tuple[tuple[str, tuple[int, ...]], ...] = ()
     stub: bool = False
 

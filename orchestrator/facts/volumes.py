@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 from orchestrator.facts import luks
-from orchestrator.facts.luks import Volume
 from orchestrator.system import tree
 
 BLOCK = "sys/class/block"
 UUID_PREFIX = "CRYPT-LUKS2-"
 
 
-def read(root: str) -> tuple[Volume, ...]:
+def read(root: str) -> tuple[luks.Volume, ...]:
     """Every LUKS2 volume that device mapper holds open, with what its header says; one whose header is elsewhere says nothing."""
     devices = [device for name in tree.names(root, BLOCK) if _is_luks2(root, name) for device in _below(root, name)]
     if not devices:

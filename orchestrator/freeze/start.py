@@ -10,6 +10,7 @@ of this module itself is paid for by every run, so there is none that the interp
 from __future__ import annotations
 
 import _collections_abc
+import gc
 import marshal
 import os
 import sys
@@ -25,8 +26,8 @@ else:
 DEBUG_ENV = "KDUMP_KARG_DEBUG"
 INTERRUPTED = 130  # what a shell reports for SIGINT
 LOCAL_HEADER = 30  # bytes before the name in a zip's local file header (APPNOTE.TXT 4.3.7); our zips have no extra field
-PYC_HEADER = 16  # bytes before the code in a .pyc file (PEP 552)
-BYTE_CODE, PACKAGE = ".pyc", "/__init__.pyc"
+MODULES, TABLE = "modules", "modules.table"  # files of the zip: the code of all modules, and {name: (is a package, offset, size)}
+INIT = "/__init__"
 
 
 class Late(ModuleType):
@@ -48,32 +49,36 @@ def _execute(module: Late) -> None:
 
 
 def install(path: str) -> None:
-    """Give every module of the zip at `path` its place among the interpreter's, but for those that it has run already."""
+    """Give every module in the zip at `path` its place among the interpreter's, but for those that it has run already."""
     archive = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    for place, entry in getattr(zipimport, "_zip_directory_cache")[path].items():
-        inner = place.removesuffix(PACKAGE).removesuffix(BYTE_CODE)
-        name = inner.replace(os.sep, ".")
-        if name in sys.modules:
+    start, _ = _member(path, MODULES)
+    table, size = _member(path, TABLE)
+    known = sys.modules
+    for name, (is_package, offset, length) in marshal.loads(os.pread(archive, size, table)).items():
+        if name in known:
             continue
-        module = Late(name)
-        if place.endswith(PACKAGE):
-            module.__path__ = []  # everything in it has its place already
-            module.__package__ = name
-        else:
-            module.__package__ = name.rpartition(".")[0]
-        start = entry[4] + LOCAL_HEADER + len(place) + PYC_HEADER
-        module.__dict__["_place"] = (archive, start, entry[2] - PYC_HEADER)
-        sys.modules[name] = module
-    for name, module in [*sys.modules.items()]:
+        known[name] = module = Late(name)
         parent, _, child = name.rpartition(".")
-        if parent and type(module) is Late:
-            setattr(sys.modules[parent], child, module)
+        within = module.__dict__
+        within["_place"] = (archive, start + offset, length)
+        within["__package__"] = name if is_package else parent
+        if is_package:
+            within["__path__"] = []  # everything in it has its place already
+        if parent:  # a package comes before what is in it
+            known[parent].__dict__[child] = module
     # As Lib/collections/__init__.py does it: the interpreter has the module already, and its package need not run.
-    sys.modules["collections.abc"] = _collections_abc
+    known["collections.abc"] = _collections_abc
+
+
+def _member(path: str, name: str) -> tuple[int, int]:
+    """Where the content of a stored file of the zip starts, and its size; zipimport has read the directory."""
+    entry = getattr(zipimport, "_zip_directory_cache")[path][name]
+    return entry[4] + LOCAL_HEADER + len(name), entry[2]
 
 
 def run() -> None:
     """Run the application on sys.argv and end the process with its status."""
+    gc.disable()  # a run ends before it has made enough garbage to look for
     install(__spec__.loader.archive)  # type: ignore
     status = _status()
     try:

@@ -49,7 +49,7 @@ def modules(interpreter: Interpreter) -> Modules:
     own = list(application())
     found = _traced(interpreter, own)
     pure = [_standard(name, path) for name, path in found.items() if path.endswith(".py")]
-    start = Source("kdump_karg_start", os.path.join(HERE, "start.py"), KEPT)
+    start = Source("kdump_karg_start", os.path.join(HERE, "start.py"), STRIPPED)
     return Modules((start, *own, *pure), {name: path for name, path in found.items() if not path.endswith(".py")})
 
 
@@ -58,7 +58,7 @@ def application() -> Iterator[Source]:
     for directory, names, files in os.walk(PACKAGE):
         names[:] = sorted(set(names) - {"__pycache__", os.path.basename(HERE)})
         for path in (os.path.join(directory, file) for file in sorted(files) if file.endswith(".py")):
-            yield Source(os.path.relpath(path, CHECKOUT).removesuffix(".py"), path, KEPT)
+            yield Source(os.path.relpath(path, CHECKOUT).removesuffix(".py"), path, STRIPPED)
 
 
 def named(text: str) -> frozenset[tuple[str, str]]:

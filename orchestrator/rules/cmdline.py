@@ -39,6 +39,8 @@ def words(line: str) -> tuple[Word, ...]:
 
 def value(line: str, key: str) -> str | None:
     """The value of the last `key=value` word, "" for a bare `key`, None where there is neither."""
+    if key not in line:  # most are not, and a line is asked for many
+        return None
     found = None
     for word in words(line):
         name, _, text = word.text.partition("=")

@@ -30,26 +30,31 @@ def resolve(root: str, path: str, *, last: bool = True) -> str:
 
     With `last=False` a link in the last place is not followed. Raises OSError(ELOOP)-like Refusal on endless links.
     """
-    todo = [part for part in path.split("/") if part not in ("", ".")][::-1]
-    done: list[str] = []
+    todo = _steps(path)
+    found = root
     links = 0
     while todo:
         part = todo.pop()
         if part == "..":
-            del done[-1:]
+            found = found[: max(found.rfind("/"), len(root))]
             continue
-        here = "/".join([root, *done, part])
-        target = os.readlink(here) if (todo or last) and os.path.islink(here) else None
-        if target is None:
-            done.append(part)
+        here = f"{found}/{part}"
+        if not ((todo or last) and os.path.islink(here)):
+            found = here
             continue
         links += 1
         if links > MAX_LINKS:
             raise Refusal(f"/{path}: too many levels of symbolic links; remove the loop")
+        target = os.readlink(here)
         if target.startswith("/"):
-            done.clear()
-        todo += [step for step in target.split("/") if step not in ("", ".")][::-1]
-    return "/".join([root, *done])
+            found = root
+        todo += _steps(target)
+    return found
+
+
+def _steps(path: str) -> list[str]:
+    """The names that a path leads through, the first one last."""
+    return [part for part in path.split("/") if part and part != "."][::-1]
 
 
 def read_bytes(root: str, path: str, limit: int = LARGEST, *, above: str = "/") -> bytes | None:

@@ -40,7 +40,7 @@ def apply(plan: Plan, boot: str, settle: Settle) -> None:
     try:
         with lock.alone(boot):
             for taken, step in enumerate(plan.steps):
-                log.debug(f"step: {step}")
+                log.debug("step", step)
                 try:
                     _take(step, boot, settle)
                 except Changed as changed:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from orchestrator.decide.decision import Decision, Kind, Wanted
 from orchestrator.errors import Refusal
 from orchestrator.system import bootfs, tree, var_mount
-from orchestrator.system.var_mount import Volume
 
 PATH = "run/kdump-karg/handover"  # kdump-karg-write.service waits for it
 
@@ -28,7 +27,7 @@ class Handover:
 
     wanted: Wanted | None
     boot: str
-    var: Volume | None
+    var: var_mount.Volume | None
 
 
 def take_stock(root: str, decision: Decision) -> Handover:
@@ -66,11 +65,11 @@ def _wanted(fields: dict[str, str]) -> Wanted | None:
     return Wanted(fields["crashkernel"], fields["rule"], reserved, needed_bytes=needed, warning=fields["warning"])
 
 
-def _volume(fields: dict[str, str]) -> Volume | None:
+def _volume(fields: dict[str, str]) -> var_mount.Volume | None:
     """What was mounted on /var; None where nothing was."""
     if "var_source" not in fields:
         return None
-    return Volume(fields["var_source"], fields["var_kind"], fields["var_directory"])
+    return var_mount.Volume(fields["var_source"], fields["var_kind"], fields["var_directory"])
 
 
 def leave(root: str, left: Handover) -> None:

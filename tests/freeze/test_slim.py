@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +13,10 @@ from types import ModuleType
 import pytest
 
 from orchestrator.freeze import archive, interpreter
-from orchestrator.freeze.archive import Unpacked
 from orchestrator.freeze.slim import dataclasses as slim_dataclasses
 from orchestrator.freeze.slim import enum as slim_enum
-from orchestrator.freeze.trace import CHECKOUT, SLIM
+from orchestrator.freeze.trace import SLIM
+from tests.freeze.test_tree import unpacked
 
 POINT = """
 from __future__ import annotations
@@ -206,10 +205,7 @@ def test_enums_agree(text: str) -> None:
 @pytest.mark.parametrize("name", archive.SUITES)
 def test_every_python_agrees(name: str, tmp_path: Path) -> None:
     """Under the interpreters themselves, standard modules against slim ones."""
-    root = os.path.join(CHECKOUT, "build/cache", name, "tree")
-    if not os.path.isdir(root):
-        pytest.skip(f"{root} does not exist; freeze with --suite {name} to test that Python")
-    python = interpreter.interpreter(Unpacked(archive.SUITES[name], root, ()))
+    python = interpreter.interpreter(unpacked(name))
     job = json.dumps([(POINT, list(DATACLASS_TABLE.values())), (COLOUR, list(ENUM_TABLE.values()))])
     (tmp_path / f"{slim_enum.STANDARD}.py").symlink_to(f"{python.stdlib}/enum.py")
     real, slim = (json.loads(python.run(["-c", SCRIPT], path=path, stdin=job)) for path in ((), (SLIM, str(tmp_path))))

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import marshal
 import os
 import shutil
 import subprocess
@@ -14,22 +15,40 @@ from pathlib import Path
 import pytest
 
 from orchestrator import __version__
-from orchestrator.freeze import archive, runs, tree
+from orchestrator.freeze import archive, runs, start, tree
 from orchestrator.freeze.archive import Unpacked
 from orchestrator.freeze.runs import RUNS, Run
 from orchestrator.freeze.trace import CHECKOUT
 
 COMMAND = "/usr/bin/kdump-karg"
+DEFAULT = "bookworm"  # what `make freeze` takes
 # What a run with nothing to do may import from the zip beside the application: each module here costs time on a first boot.
-CHEAP = {"__future__", "dataclasses", "enum", "encodings", "encodings.aliases", "encodings.utf_8", "kdump_karg_start", "_json"}
+CHEAP = {"dataclasses", "enum", "collections.abc"}  # the last one is another name for a module that is there
+# What only a change, or another command, may run.
+LATER = {"system.bootfs", "system.lock", "system.freezer", "facts.luks", "facts.loader", "facts.service", "report.chain", "report.show", "decide.sizing"}
+LATER |= {"write.apply", "write.transaction", "write.handover"}
+# The end of a script that runs the program and prints the modules of the zip whose code has run.
+WATCHED = """
+import os, sys, kdump_karg_start as start
+start.install(start.__spec__.loader.archive)
+from orchestrator.cli import main
+if main(sys.argv[1:]) == 0:
+    print(*(name for name, module in sys.modules.items() if "_place" not in module.__dict__), file=open(os.open("/names", 577, 420), "w"))
+"""
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="chroot needs root")
 
 
+@pytest.fixture(scope="module", params=archive.SUITES)
+def suite(request: pytest.FixtureRequest) -> str:
+    """A suite whose Python the program is frozen with; all that README names."""
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
-def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def frozen(suite: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A frozen tree of this checkout."""
-    return freeze_once(tmp_path_factory)
+    return freeze_once(tmp_path_factory, suite)
 
 
 @pytest.fixture
@@ -39,14 +58,14 @@ def scratch(frozen: Path, tmp_path: Path) -> Path:
     return tmp_path / "root"
 
 
-def unpacked() -> Unpacked:
-    """The packages of the default suite, which `make freeze` has downloaded."""
-    return archive.unpack(archive.SUITES["bookworm"], os.path.join(CHECKOUT, "build/cache"), os.environ)
+def unpacked(suite: str = DEFAULT) -> Unpacked:
+    """The packages of a suite; they are downloaded once."""
+    return archive.unpack(archive.SUITES[suite], os.path.join(CHECKOUT, "build/cache"), os.environ)
 
 
-def freeze(output: Path) -> Path:
+def freeze(output: Path, suite: str) -> Path:
     """Freeze this checkout."""
-    tree.freeze(unpacked(), str(output))
+    tree.freeze(unpacked(suite), str(output))
     return output
 
 
@@ -55,10 +74,10 @@ def stamps(root: Path) -> dict[Path, tuple[int, float]]:
     return {path.relative_to(root): (path.lstat().st_mode, path.lstat().st_mtime) for path in root.rglob("*")}
 
 
-def freeze_once(factory: pytest.TempPathFactory) -> Path:
+def freeze_once(factory: pytest.TempPathFactory, suite: str = DEFAULT) -> Path:
     """The same tree for every test that only reads it."""
-    output = factory.getbasetemp() / "frozen"
-    return output if output.exists() else freeze(output)
+    output = factory.getbasetemp() / f"frozen-{suite}"
+    return output if output.exists() else freeze(output, suite)
 
 
 def inside(root: Path, *argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -97,23 +116,23 @@ def test_says_its_version_and_nothing_else(frozen: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"kdump-karg {__version__}\n", "")
 
 
-def test_holds_nothing_else(frozen: Path) -> None:
+def test_holds_nothing_else(frozen: Path, suite: str) -> None:
     """The program, its libraries at the distribution's paths, and no Python installation."""
     files = [path.relative_to(frozen) for path in frozen.rglob("*") if path.is_file() and not path.is_symlink()]
     others = [str(path) for path in files if path.parts[:3] != ("usr", "lib", "kdump-karg")]
     libraries = {Path(path).name.partition(".")[0].partition("-")[0] for path in others}
     assert libraries == {"ld", "libc", "libm", "libz", "libexpat"}
     assert {str(Path(path).parent) for path in others} == {"usr/lib64", f"usr/lib/{os.uname().machine}-linux-gnu"}
-    distribution = Path(unpacked().root, "usr/bin", f"python{unpacked().suite.python}")
+    distribution = Path(unpacked(suite).root, "usr/bin", f"python{archive.SUITES[suite].python}")
     assert (frozen / tree.PROGRAM).read_bytes() == distribution.read_bytes()
     assert not (frozen / "usr/lib/python3").exists()
     assert os.readlink(frozen / tree.COMMAND) == tree.COMMAND_TARGET
 
 
-def test_same_inputs_same_bytes(frozen: Path, tmp_path: Path) -> None:
+def test_same_inputs_same_bytes(frozen: Path, suite: str, tmp_path: Path) -> None:
     mask = os.umask(0o077)
     try:
-        again = freeze(tmp_path / "again")
+        again = freeze(tmp_path / "again", suite)
     finally:
         os.umask(mask)
     assert content(again) == content(frozen)
@@ -129,33 +148,39 @@ def test_names_no_path_of_the_build_machine(frozen: Path) -> None:
 
 
 def test_zip_is_byte_code_only(frozen: Path) -> None:
-    """Stored, one time stamp, no source, nothing of the build."""
+    """Stored, one time stamp, no source, nothing of the build, and few files: Python reads the directory at every start."""
     with zipfile.ZipFile(io.BytesIO((frozen / tree.PRIVATE / tree.ZIP).read_bytes())) as archived:
         entries = archived.infolist()
         first = archived.read(entries[0])
+        table = marshal.loads(archived.read(start.TABLE))
+    start_files = {start.TABLE, start.MODULES}
     assert {entry.compress_type for entry in entries} == {zipfile.ZIP_STORED}
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
     assert [entry.filename for entry in entries] == sorted(entry.filename for entry in entries)
-    assert all(entry.filename.endswith(".pyc") and not entry.extra for entry in entries)
-    assert not [entry.filename for entry in entries if "freeze/" in entry.filename]
+    names = {entry.filename.removesuffix(".pyc") for entry in entries}
+    assert names == {"__future__", "encodings/__init__", "encodings/aliases", "encodings/utf_8", "kdump_karg_start", *start_files}
+    assert not any(entry.extra for entry in entries)
+    assert "orchestrator.cli" in table and not [name for name in table if name.startswith("orchestrator.freeze")]
     assert first[4:8] == (1).to_bytes(4, "little")  # PEP 552: by hash, not checked
 
 
 @root_only
 @pytest.mark.parametrize("arguments", [(), ("--root", "/sample")], ids=["live", "sample"])
 @pytest.mark.parametrize("files", [{}, runs.RUNNING], ids=["nothing asks", "already running"])
-def test_nothing_to_do_imports_little(files: dict[str, str], arguments: tuple[str, ...], scratch: Path) -> None:
-    """json, re, typing and the like cost more than all the rest of such a run."""
+def test_nothing_to_do_runs_little(files: dict[str, str], arguments: tuple[str, ...], scratch: Path) -> None:
+    """json, re, typing and the like cost more than all the rest of such a run, and so does what only a change needs."""
     runs.build(str(scratch / "sample") if arguments else str(scratch), files)
     launcher = (scratch / tree.PRIVATE / "kdump-karg").read_text().splitlines()
-    (scratch / "traced").write_text("\n".join([launcher[0].split()[0] + " -Ximporttime", *launcher[1:]]))
-    (scratch / "traced").chmod(0o755)
-    done = inside(scratch, "/traced", "apply", *arguments)
+    (scratch / "watched").write_text(launcher[0] + WATCHED)
+    (scratch / "watched").chmod(0o755)
+    done = inside(scratch, "/watched", "apply", *arguments)
     assert done.returncode == 0, done.stderr
-    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     with zipfile.ZipFile(scratch / tree.PRIVATE / tree.ZIP) as archived:
-        zipped = {name.removesuffix(".pyc").removesuffix("/__init__").replace("/", ".") for name in archived.namelist()}
-    assert {name for name in imported & zipped if not name.startswith("orchestrator")} <= CHEAP
+        table = marshal.loads(archived.read(start.TABLE))
+    ran = set((scratch / "names").read_text().split()) & set(table)
+    assert "orchestrator.planning" in ran
+    assert {name for name in ran if not name.startswith("orchestrator")} <= CHEAP
+    assert not ran & {f"orchestrator.{name}" for name in LATER}
 
 
 @root_only
@@ -190,10 +215,15 @@ def test_interpreter(code: str, answer: str, scratch: Path) -> None:
 
 @root_only
 def test_every_module_finds_what_it_imports(scratch: Path) -> None:
-    names = sorted(path.stem for path in Path(CHECKOUT, "orchestrator").glob("*.py") if path.stem != "__main__")
-    assert len(names) > 30
+    """Each one runs, with an interpreter of its own, so that no other has run before it what it forgets to import."""
+    with zipfile.ZipFile(scratch / tree.PRIVATE / tree.ZIP) as archived:
+        table = marshal.loads(archived.read(start.TABLE))
+    names = [name for name in table if name.startswith("orchestrator.") and name != "orchestrator.__main__"]
+    assert len(names) > 50
     script = scratch / "script"
-    script.write_text("#!/usr/lib/kdump-karg/python -IBXutf8\n" + "".join(f"import orchestrator.{name}\n" for name in names))
+    tries = "".join(f"try: orchestrator.{name}.no_such_name\nexcept AttributeError: pass\n" for name in (name.partition(".")[2] for name in names))
+    start_up = "import kdump_karg_start as start\nstart.install(start.__spec__.loader.archive)\nimport orchestrator\n"
+    script.write_text(f"#!/{tree.PROGRAM} -IBXutf8\n{start_up}{tries}")
     script.chmod(0o755)
     done = inside(scratch, "/script")
     assert (done.stdout, done.stderr) == ("", "")

@@ -77,22 +77,29 @@ def _values(obj: object) -> dict[str, Any]:
 
 def __init__(self: Any, /, *args: object, **kwargs: object) -> None:
     known = getattr(self, FIELDS)
-    name = type(self).__name__
-    if len(args) > len(known):
-        raise TypeError(f"{name}() takes {len(known)} arguments but {len(args)} were given")
-    values = dict(zip(known, args, strict=False))
-    for key in kwargs:
-        if key not in known or key in values:
-            raise TypeError(f"{name}() got an unexpected argument, or one twice: {key!r}")
+    values = self.__dict__
+    values.update(zip(known, args, strict=False))
     values.update(kwargs)
-    for key, field in known.items():
-        value = values.get(key, field.default)
-        if value is MISSING:
-            raise TypeError(f"{name}() lacks an argument: {key!r}")
-        self.__dict__[key] = value
+    if len(values) != len(args) + len(kwargs) or not kwargs.keys() <= known.keys():
+        raise TypeError(_misfit(type(self).__name__, known, args, kwargs))
+    if len(values) < len(known):
+        for name, field in known.items():
+            if name not in values:
+                if field.default is MISSING:
+                    raise TypeError(f"{type(self).__name__}() lacks an argument: {name!r}")
+                values[name] = field.default
     post = getattr(self, "__post_init__", None)
     if post is not None:
         post()
+
+
+def _misfit(name: str, known: dict[str, Field], args: tuple[object, ...], kwargs: dict[str, object]) -> str:
+    """What is wrong with arguments that no field takes."""
+    if len(args) > len(known):
+        return f"{name}() takes {len(known)} arguments but {len(args)} were given"
+    free = [*known][len(args) :]
+    wrong = next(key for key in kwargs if key not in free)
+    return f"{name}() got an unexpected argument, or one twice: {wrong!r}"
 
 
 def __repr__(self: object) -> str:
