@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import cli, outcome
+from orchestrator import __version__, cli, outcome
 from tests.conftest import Make
 from tests.invocation import CHECKOUT, Output, call, one_line, program
 from tests.isolated import in_child, in_namespace, mounted, root_only
@@ -157,7 +157,7 @@ def test_help(capsys: Output, argv: list[str]) -> None:
 
 def test_version(capsys: Output) -> None:
     assert cli.main(["--version"]) == 0
-    assert capsys.readouterr().out == "kdump-karg 0.1.0\n"
+    assert capsys.readouterr().out == f"kdump-karg {__version__}\n"
 
 
 @pytest.mark.parametrize(
