@@ -19,8 +19,8 @@ REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
 # The line of the one file that holds the version, made the version alone.
 VERSION_OF := sed -n 's/^__version__ = "\(.*\)"$$/\1/p'
 
-.PHONY: setup packages freeze install install-data version dist check check-fast check-faults check-vm check-vm-first check-vm-second \
-	check-kernel fuzz bench demo clean
+.PHONY: setup packages freeze install install-data version dist check check-fast check-faults check-vm check-vm-first \
+	check-vm-second check-kernel fuzz bench demo clean
 
 setup: packages $(VENV)/installed
 

@@ -33,10 +33,11 @@ class Bash:
         self.child, self.terminal = pty.fork()
         if self.child == 0:
             os.chdir(directory)
-            environment = {"PATH": os.environ["PATH"], "TERM": "dumb", "PS1": "", "INPUTRC": "/dev/null", "HISTFILE": "", "HOME": "/"}
+            environment = {"PATH": os.environ["PATH"], "TERM": "dumb", "PS1": "", "INPUTRC": "/dev/null", "HISTFILE": ""}
             os.execvpe("bash", ["bash", "--norc", "--noprofile", "-i"], environment)
         self.said = b""
-        self.run("kdump-karg() { printf '\\nCALLED'; printf '<%s>' \"$@\"; printf 'END\\n'; }; ready() { printf '\\nREADY%sEND\\n' 1; }")
+        self.run("kdump-karg() { printf '\\nCALLED'; printf '<%s>' \"$@\"; printf 'END\\n'; }")
+        self.run("ready() { printf '\\nREADY%sEND\\n' 1; }")
         self.run(f"COMP_WORDBREAKS=${{COMP_WORDBREAKS//[{breaks}]}}" if breaks else ":")
         self.run(f". '{completion}'; ready")
         self.wait(rb"\nREADY1END")

@@ -51,7 +51,7 @@ def is_checkout() -> bool:
         return False
 
 
-in_checkout = pytest.mark.skipif(not is_checkout(), reason="no git, or no git checkout: there is no commit to make an archive of")
+in_checkout = pytest.mark.skipif(not is_checkout(), reason="no git, or no git checkout: no commit to make an archive of")
 
 
 def make(where: Path, *argv: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -96,7 +96,7 @@ def unpacked(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @in_checkout
 def test_the_archive_is_the_same_twice(clone: Path, archive: Path, tmp_path: Path) -> None:
-    """From another checkout with other settings, in another time zone, with another umask, beside files that are in no commit."""
+    """From another checkout, with other settings, another time zone and umask, beside a file that is in no commit."""
     git("config", "tar.umask", "user", where=clone)
     git("config", "core.abbrev", "40", where=clone)
     (clone / "not-committed").write_text("x")
