@@ -9,12 +9,18 @@ PYTHON := $(VENV)/bin/python
 UNITDIR := $(DESTDIR)/usr/lib/systemd/system
 MODULEDIR := $(DESTDIR)/usr/lib/dracut/modules.d/99kdump-karg
 MODULE := dracut/99kdump-karg
+MANDIR := $(DESTDIR)/usr/share/man
+COMPLETIONDIR := $(DESTDIR)/usr/share/bash-completion/completions
+DOCDIR := $(DESTDIR)/usr/share/doc/kdump-karg
 VM_PAIRED := vm-tests/test_kernel.py vm-tests/test_power_cut.py
 VM_FIRST := vm-tests/test_decisions.py vm-tests/test_enough.py vm-tests/test_grub.py vm-tests/test_switches.py
 INITRAMFS_UNITS := kdump-karg.service kdump-karg-write.service kdump-karg-reboot.service
 REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
+# The line of the one file that holds the version, made the version alone.
+VERSION_OF := sed -n 's/^__version__ = "\(.*\)"$$/\1/p'
 
-.PHONY: setup packages freeze install check check-fast check-faults check-vm check-vm-first check-vm-second check-kernel fuzz bench demo clean
+.PHONY: setup packages freeze install install-data version dist check check-fast check-faults check-vm check-vm-first \
+	check-vm-second check-kernel fuzz bench demo clean
 
 setup: packages $(VENV)/installed
 
@@ -35,13 +41,34 @@ freeze: setup
 	$(PYTHON) -m orchestrator.freeze --output $(BUILD)/frozen
 
 # Into an image's root, before its initramfs is made.
-install: freeze
-	install -d $(MODULEDIR) $(UNITDIR)/multi-user.target.wants
+install: freeze install-data
+	$(PYTHON) -m orchestrator.freeze install --frozen $(BUILD)/frozen --target $(if $(DESTDIR),$(DESTDIR),/)
+
+# All but the program: it needs no network and no Python.
+install-data:
+	install -d $(MODULEDIR) $(UNITDIR)/multi-user.target.wants $(MANDIR)/man5 $(MANDIR)/man8 $(COMPLETIONDIR) $(DOCDIR)/docs
 	install -m 755 $(MODULE)/module-setup.sh $(MODULEDIR)/
 	install -m 644 $(addprefix $(MODULE)/,$(INITRAMFS_UNITS)) $(MODULEDIR)/
 	install -m 644 $(addprefix $(MODULE)/,$(REAL_ROOT_UNITS)) $(UNITDIR)/
 	for unit in $(REAL_ROOT_UNITS); do ln -sfn ../$$unit $(UNITDIR)/multi-user.target.wants/$$unit; done
-	$(PYTHON) -m orchestrator.freeze install --frozen $(BUILD)/frozen --target $(if $(DESTDIR),$(DESTDIR),/)
+	install -m 644 man/kdump-karg.8 $(MANDIR)/man8/
+	install -m 644 man/kdump-karg.conf.5 $(MANDIR)/man5/
+	install -m 644 completions/kdump-karg $(COMPLETIONDIR)/
+	install -m 644 README.md CHANGELOG.md LICENSE $(DOCDIR)/
+	install -m 644 docs/first-boot.md $(DOCDIR)/docs/
+
+version:
+	@$(VERSION_OF) orchestrator/__init__.py
+
+# The source archive of the commit, the same bytes whoever makes it, wherever and whenever. What is not committed is not in it.
+dist:
+	@test "$$(git rev-parse --show-toplevel 2>/dev/null)" = "$$(pwd -P)" || \
+		{ echo "make dist: this is no git checkout, and the archive is made from a commit; use a clone" >&2; exit 1; }
+	@test -z "$$(git status --porcelain)" || echo "make dist: what is not committed is left out" >&2
+	@mkdir -p $(BUILD)/dist
+	@name=kdump-karg-$$(git show HEAD:orchestrator/__init__.py | $(VERSION_OF)) && \
+		git -c tar.umask=0022 archive --format=tar --prefix=$$name/ --output=$(BUILD)/dist/$$name.tar HEAD && \
+		gzip --force --no-name --best $(BUILD)/dist/$$name.tar && echo $(BUILD)/dist/$$name.tar.gz
 
 # The faults go beside the machines, which leave a processor idle when one lane has ended.
 check: check-fast

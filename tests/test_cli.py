@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import cli
+from orchestrator import __version__, cli
 from orchestrator.system.target import Target
 from orchestrator.write import outcome
 from tests.conftest import Make
@@ -159,7 +159,7 @@ def test_help(capsys: Output, argv: list[str]) -> None:
 
 def test_version(capsys: Output) -> None:
     assert cli.main(["--version"]) == 0
-    assert capsys.readouterr().out == "kdump-karg 0.1.0\n"
+    assert capsys.readouterr().out == f"kdump-karg {__version__}\n"
 
 
 @pytest.mark.parametrize(
