@@ -85,7 +85,7 @@ check-faults: setup
 check-vm: setup
 	rm -rf --one-file-system $(PRODUCT)
 	$(MAKE) install DESTDIR=$(PRODUCT)
-	$(PYTHON) vm-tests/image.py $(PRODUCT)
+	PYTHONPATH=vm-tests $(PYTHON) -m image.builder $(PRODUCT)
 	KDUMP_KARG_PRODUCT=$(PRODUCT) $(MAKE) --jobs=2 check-vm-first check-vm-second $(BESIDE)
 	KDUMP_KARG_PRODUCT=$(PRODUCT) $(PYTHON) -m pytest -v $(VM_PAIRED)
 

@@ -5,24 +5,19 @@ from __future__ import annotations
 
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-# The folder's name has a dash: its modules are plain ones.
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-
-import guest
-import image as image_builder
-import machine as machine_module
-import product as product_tree
-from disk import Disk
-from machine import Machine
-from traits import Traits
+from harness import guest
+from harness import machine as machine_module
+from harness.disk import Disk
+from harness.machine import Machine
+from image import builder as image_builder
+from image import product as product_tree
+from image.traits import Traits
 
 FAILED = pytest.StashKey[bool]()
 

@@ -15,14 +15,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import image as image_builder
-import product
-import vmcore
-from disk import Disk
-from ignition import Config
-from machine import Machine, MachineError
-from progress import Progress
-from traits import Traits
+from harness import vmcore
+from harness.disk import Disk
+from harness.ignition import Config
+from harness.machine import Machine, MachineError
+from host.progress import Progress
+from image import builder as image_builder
+from image import product
+from image.traits import Traits
 
 CONFIG = Config().enable("kdump-tools.service")
 CRASH_TIMEOUT = 900.0

@@ -8,14 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import guest
 import pytest
-import vmcore
 from conftest import fresh_directory
-from disk import Disk
-from guest import AUTO, FIRST_BOOT_JOURNAL, KDUMP_UNIT, MIB
-from ignition import Config
-from machine import Machine
+from harness import guest, vmcore
+from harness.disk import Disk
+from harness.guest import AUTO, FIRST_BOOT_JOURNAL, KDUMP_UNIT, MIB
+from harness.ignition import Config
+from harness.machine import Machine
 
 ONCE = "one line, once\n"
 CRASH_TIMEOUT = 600.0

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import json
 
-import guest
 from conftest import Boot, NewDisk
-from guest import KDUMP_UNIT
-from ignition import Config
-from machine import Machine
+from harness import guest
+from harness.guest import KDUMP_UNIT
+from harness.ignition import Config
+from harness.machine import Machine
 
 #: As the kernel keeps a label: with the byte that ends it. None of these is what a new file would get.
 ATTRIBUTES = {

@@ -5,16 +5,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import filesystem
-import guest
-import image as image_builder
-import kargs
 from conftest import Boot, NewDisk
-from disk import Disk
-from guest import AUTO, KDUMP_UNIT, MIB
-from ignition import Config
-from machine import BREAK_SHELL, Machine
-from traits import Traits
+from harness import guest, offline_kargs
+from harness.disk import Disk
+from harness.guest import AUTO, KDUMP_UNIT, MIB
+from harness.ignition import Config
+from harness.machine import BREAK_SHELL, Machine
+from image import builder as image_builder
+from image import filesystem
+from image.traits import Traits
 
 CONF = "/etc/kdump-karg.conf"
 
@@ -102,7 +101,7 @@ def test_strict_stops_the_boot(boot: Boot) -> None:
 def test_shell_before_the_pivot(boot: Boot, new_disk: NewDisk) -> None:
     """At rd.break=pre-pivot `plan` shows the diff; leaving the shell continues as if it had not been there."""
     disk = new_disk()
-    kargs.first_boot_only(disk, BREAK_SHELL)
+    offline_kargs.first_boot_only(disk, BREAK_SHELL)
     machine = boot(disk, ignition=Config().enable(KDUMP_UNIT))
     machine.open_break_shell()
     # What is typed is echoed: only the shell's own answer has a number in it.

@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import guest
-import vmcore
 from conftest import Boot
-from guest import AUTO, FIRST_BOOT_JOURNAL, KDUMP_UNIT, MIB
-from ignition import Config
-from machine import Machine
+from harness import guest, vmcore
+from harness.guest import AUTO, FIRST_BOOT_JOURNAL, KDUMP_UNIT, MIB
+from harness.ignition import Config
+from harness.machine import Machine
 
 CONF = "/etc/kdump-karg.conf"
 SETTINGS = "/etc/default/kdump-tools"

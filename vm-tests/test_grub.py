@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import kargs
 import pytest
 from conftest import Boot, NewDisk
-from disk import Disk
-from guest import options
-from machine import Machine
+from harness import offline_kargs
+from harness.disk import Disk
+from harness.guest import options
+from harness.machine import Machine
 
 from orchestrator.rules import bls, grub
 
@@ -30,7 +30,7 @@ def bad_options(pristine: str, value: bytes) -> str:
 
 def disk_with(disk: Disk, text: str, stamp: bool) -> Disk:
     """The disk, its entry with these options, with the stamp or without."""
-    kargs.set_options(disk, text)
+    offline_kargs.set_options(disk, text)
     if not stamp:
         with disk.boot_files() as files:
             files.remove(STAMP)

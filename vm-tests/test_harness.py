@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import vmcore
 from conftest import Boot, NewDisk
-from ignition import Config
+from harness import vmcore
+from harness.ignition import Config
 
 KDUMP = Config().enable("kdump-tools.service")
 CRASHKERNEL = "crashkernel=512M-:192M"

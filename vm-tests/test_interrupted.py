@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import guest
 import pytest
 from conftest import Boot, NewDisk
-from disk import Disk, FileSystem
-from guest import AUTO
+from harness import guest
+from harness.disk import Disk, FileSystem
+from harness.guest import AUTO
 
 STAMP = "ignition.firstboot"
 MARKER = "kdump-karg.first-boot-ended"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""orchestrator/crashkernel.py against real kernels. Without --all-kernels, a sample of the pairs of judge_table.py."""
+"""orchestrator/crashkernel.py against real kernels. Without --all-kernels, a sample of the pairs of pair_table.py."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
-
-import image
-import judge
-import judge_table
-from judge import NoVerdictError, Prediction, Verdict
-from judge_table import Pair
-from kernels import KERNELS, Kernel
-from progress import Progress
+from host.progress import Progress
+from image import builder
+from kernel_comparison import kernel_boot, pair_table
+from kernel_comparison.kernel_boot import NoVerdictError, Prediction, Verdict
+from kernel_comparison.kernels import KERNELS, Kernel
+from kernel_comparison.pair_table import Pair
 
 AT_ONCE = 2
 SAMPLE = 12  # of so many pairs, one
@@ -35,7 +33,7 @@ class Case:
         reservation = self.prediction.reservation
         return (
             self.prediction.crash_size == self.verdict.crash_size
-            and (self.prediction.parts == self.verdict.parts or self.prediction.arch.name in judge.HIDING)
+            and (self.prediction.parts == self.verdict.parts or self.prediction.arch.name in kernel_boot.HIDING)
             and (not reservation.problem or self.quotes == (not reservation.silent))
         )
 
@@ -68,29 +66,29 @@ class Case:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """The kernels that are asked."""
     if "kernel" in metafunc.fixturenames:
-        asked = KERNELS if metafunc.config.getoption("--all-kernels") else judge_table.MAIN
+        asked = KERNELS if metafunc.config.getoption("--all-kernels") else pair_table.MAIN
         metafunc.parametrize("kernel", asked, ids=str)
 
 
 def test_kernel_and_prediction_agree(kernel: Kernel, request: pytest.FixtureRequest) -> None:
     """On every pair: what is reserved, and the message where nothing is."""
     progress = Progress(f"judge {kernel}")
-    asked = list(judge_table.pairs(kernel))
+    asked = list(pair_table.pairs(kernel))
     if not request.config.getoption("--all-kernels"):
-        asked = judge_table.sample(kernel, asked, SAMPLE)
+        asked = pair_table.sample(kernel, asked, SAMPLE)
 
     def case(pair: Pair) -> Case | NoVerdictError:
         try:
-            verdict = judge.ask(kernel, pair.memory_mib, pair.line, progress)
+            verdict = kernel_boot.ask(kernel, pair.memory_mib, pair.line, progress)
         except NoVerdictError as error:
             return error
-        return Case(pair, judge.predict(kernel, verdict, pair.line), verdict)
+        return Case(pair, kernel_boot.predict(kernel, verdict, pair.line), verdict)
 
     with ThreadPoolExecutor(AT_ONCE) as workers:
         answers = list(workers.map(case, asked))
     cases = [answer for answer in answers if isinstance(answer, Case)]
     mute = [str(answer) for answer in answers if isinstance(answer, NoVerdictError)]
-    report = image.BUILD / "vm" / f"kernel-{kernel}.txt"
+    report = builder.BUILD / "vm" / f"kernel-{kernel}.txt"
     report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text("".join(f"{found}\n" for found in cases))
     excused = [found for found in cases if not found.agrees and found.excused]
@@ -103,13 +101,13 @@ def test_kernel_and_prediction_agree(kernel: Kernel, request: pytest.FixtureRequ
 
 def test_the_table_is_large_enough() -> None:
     """Different pairs, and every one for at least two kernels."""
-    asked = [pair for kernel in KERNELS for pair in judge_table.pairs(kernel)]
+    asked = [pair for kernel in KERNELS for pair in pair_table.pairs(kernel)]
     assert len(set(asked)) >= 120
     assert all(asked.count(pair) >= 2 for pair in asked)
 
 
 def test_the_sample_is_of_the_table() -> None:
     """Every kernel of the two main architectures is asked something."""
-    for kernel in judge_table.MAIN:
-        asked = judge_table.sample(kernel, judge_table.pairs(kernel), SAMPLE)
-        assert 4 <= len(asked) < len(judge_table.pairs(kernel))
+    for kernel in pair_table.MAIN:
+        asked = pair_table.sample(kernel, pair_table.pairs(kernel), SAMPLE)
+        assert 4 <= len(asked) < len(pair_table.pairs(kernel))

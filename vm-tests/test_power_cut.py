@@ -14,21 +14,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import careless
-import guest
-import image as image_builder
 import pytest
-import survey
-import writelog
 from conftest import fresh_directory
-from disk import Disk
-from fate import Fate, Texts, fate, fates
-from grubview import STAMP, Tool, View
-from guest import AUTO, KDUMP_UNIT
-from ignition import Config
-from machine import Machine
-from survey import Recording, State, Survey
-from traits import Traits
+from harness import guest
+from harness.disk import Disk
+from harness.guest import AUTO, KDUMP_UNIT
+from harness.ignition import Config
+from harness.machine import Machine
+from image import builder as image_builder
+from image.traits import Traits
+from power_cut import cut_states, other_writers, writelog
+from power_cut.boot_outcome import Fate, Texts, fate, fates
+from power_cut.cut_states import Recording, State, Survey
+from power_cut.grubview import STAMP, Tool, View
 
 MARKER = "kdump-karg.first-boot-ended"
 TEMPORARY = "loader/entries/.kdump-karg.tmp"
@@ -101,7 +99,7 @@ def proofs(images: dict[str, Path], tool: Tool, directory: Path) -> dict[str, Pr
         work = directory / name
         work.mkdir()
         recording = record(images[name], work)
-        return Proof(recording, survey.take(recording, tool, work), allowed(guest.entry_on(recording.disk)), work)
+        return Proof(recording, cut_states.take(recording, tool, work), allowed(guest.entry_on(recording.disk)), work)
 
     with ThreadPoolExecutor(WORKERS) as pool:
         return dict(zip(LAYOUTS, pool.map(prove, LAYOUTS), strict=True))
@@ -151,7 +149,7 @@ def test_all_that_a_first_boot_writes_is_on_disk_once_ignition_is_over(proofs: d
     over = min((cut for view, cut in proof.survey.found if fate(view, proof.texts) is Fate.NEW), key=lambda cut: cut.flushed)
     partition, _ = proof.recording.partition()
     cut = writelog.flushed_elsewhere(writelog.read(proof.recording.log), partition, over)
-    disk = survey.rebuild(proof.recording, cut, proof.directory / "over.qcow2")
+    disk = cut_states.rebuild(proof.recording, cut, proof.directory / "over.qcow2")
     with disk.root_files() as files:
         for name in WRITTEN:
             (path,) = files.find(f"ostree/deploy/debian/deploy/*.0/etc/{name}")
@@ -191,7 +189,7 @@ def boot_and_check(proof: Proof, number: int, state: State) -> None:
     work = proof.directory / f"state{number}"
     work.mkdir()
     (work / "state.txt").write_text(f"{state}\n")
-    disk = survey.rebuild(proof.recording, state.cut, work / "disk.qcow2")
+    disk = cut_states.rebuild(proof.recording, state.cut, work / "disk.qcow2")
     with Machine(disk, log_dir=work, ignition=CONFIG) as machine:
         machine.wait_boot()
         guest.settled(machine)
@@ -234,8 +232,8 @@ def others(images: dict[str, Path], tool: Tool, directory: Path) -> dict[tuple[s
         pristine = guest.entry_on(Disk(images[layout]))
         texts = Texts(pristine, (guest.final_form(pristine),))
         found = {}
-        for writer, recording in careless.record(images[layout], work).items():
-            found[layout, writer] = Other(recording, survey.take(recording, tool, work, replay=False), texts)
+        for writer, recording in other_writers.record(images[layout], work).items():
+            found[layout, writer] = Other(recording, cut_states.take(recording, tool, work, replay=False), texts)
         return found
 
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -283,8 +281,8 @@ def test_what_is_called_repeated_runs_ignition_again(others: dict[tuple[str, str
 def booted(other: Other, view: View, work: Path) -> Iterator[Machine]:
     """A machine with the disk that makes GRUB see this."""
     work.mkdir()
-    disk = survey.rebuild(other.recording, other.survey.first_cut(view), work / "disk.qcow2")
-    with Machine(disk, log_dir=work, ignition=careless.CONFIG) as machine:
+    disk = cut_states.rebuild(other.recording, other.survey.first_cut(view), work / "disk.qcow2")
+    with Machine(disk, log_dir=work, ignition=other_writers.CONFIG) as machine:
         yield machine
     disk.path.unlink()
 

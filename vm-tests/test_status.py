@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import guest
-import kargs
 from conftest import Boot, NewDisk
-from guest import KDUMP_UNIT, MIB
-from ignition import Config
-from machine import BREAK_SHELL
+from harness import guest, offline_kargs
+from harness.guest import KDUMP_UNIT, MIB
+from harness.ignition import Config
+from harness.machine import BREAK_SHELL
 
 # Behind multi-user.target's other units, as kdump-utils' kdump.service is, and slower than all of them.
 SLOW = """\
@@ -29,7 +28,7 @@ WantedBy=multi-user.target
 def test_in_the_initramfs(boot: Boot, new_disk: NewDisk) -> None:
     """At rd.break=pre-pivot, /boot not mounted: the entry is looked at, and is what is missing."""
     disk = new_disk()
-    kargs.first_boot_only(disk, BREAK_SHELL)
+    offline_kargs.first_boot_only(disk, BREAK_SHELL)
     machine = boot(disk, ignition=Config().enable(KDUMP_UNIT))
     machine.open_break_shell()
     # What is typed is echoed: only the shell's own answer has a number in it.

@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-import guest
-import kargs
 from conftest import Boot, NewDisk
-from guest import KDUMP_UNIT
-from ignition import Config
+from harness import guest, offline_kargs
+from harness.guest import KDUMP_UNIT
+from harness.ignition import Config
 
 
 def test_switched_off(boot: Boot, new_disk: NewDisk) -> None:
     """rd.kdump_karg=0: kdump is wanted and nothing of ours happens in this first boot."""
     disk = new_disk()
-    kargs.append(disk, "rd.kdump_karg=0")
+    offline_kargs.append(disk, "rd.kdump_karg=0")
     entry = guest.entry_on(disk)
     machine = boot(disk, ignition=Config().enable(KDUMP_UNIT))
     machine.wait_boot()
@@ -28,7 +27,7 @@ def test_switched_off(boot: Boot, new_disk: NewDisk) -> None:
 def test_verbose(boot: Boot, new_disk: NewDisk) -> None:
     """rd.kdump_karg.debug: the journal of the first boot has what was found and every step that was taken."""
     disk = new_disk()
-    kargs.append(disk, "rd.kdump_karg.debug")
+    offline_kargs.append(disk, "rd.kdump_karg.debug")
     machine = boot(disk, ignition=Config().enable(KDUMP_UNIT))
     machine.wait_boot()
     assert machine.reset_count == 1

@@ -7,20 +7,19 @@ stopped; where nothing goes wrong, test_armed.py looks for its file. Every test 
 
 from __future__ import annotations
 
-import guest
-import kargs
 from conftest import Boot, NewDisk
-from disk import Disk
-from guest import AUTO, FIRST_BOOT_JOURNAL, KDUMP_UNIT
-from ignition import Config
-from machine import Machine
+from harness import guest, offline_kargs
+from harness.disk import Disk
+from harness.guest import AUTO, FIRST_BOOT_JOURNAL, KDUMP_UNIT
+from harness.ignition import Config
+from harness.machine import Machine
 
 CONFIG = Config().enable(KDUMP_UNIT)
 
 
 def first_boot(boot: Boot, disk: Disk, late: str, config: Config = CONFIG) -> Machine:
     """A machine whose late writer goes wrong in its first boot."""
-    kargs.first_boot_only(disk, f"rig.late={late}")
+    offline_kargs.first_boot_only(disk, f"rig.late={late}")
     return boot(disk, ignition=config)
 
 

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""writelog.py, fate.py and grubview.py, where no machine is needed."""
+"""writelog.py, boot_outcome.py and grubview.py, where no machine is needed."""
 
 from __future__ import annotations
 
 import struct
 
 import pytest
-import writelog
-from fate import Fate, Texts, fate
-from grubview import STAMP, View, sectors_read
-from partitions import SECTOR, Partition
-from writelog import ENTRY, FLUSH, FUA, MAGIC, SUPERBLOCK, Cut, Flush, Write, WriteLogError
+from image.partitions import SECTOR, Partition
+from power_cut import writelog
+from power_cut.boot_outcome import Fate, Texts, fate
+from power_cut.grubview import STAMP, View, sectors_read
+from power_cut.writelog import ENTRY, FLUSH, FUA, MAGIC, SUPERBLOCK, Cut, Flush, Write, WriteLogError
 
 PARTITION = Partition(1, "boot", 8 * SECTOR, 8 * SECTOR)
 

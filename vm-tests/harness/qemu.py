@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The emulator's command line, as a list of arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness import agent
+from harness.disk import Disk
+
+#: Dies with the test, even if that is killed.
+GUARD = ("setpriv", "--pdeathsig", "KILL")
+
+#: The translation cache is smaller than the default on purpose. A reset does not empty it, and while pages with
+#: stale translations are overwritten every single store is trapped: with the default size the
+#: second kernel spends 35 seconds unpacking its initramfs.
+ACCELERATOR = "tcg,thread=multi,tb-size=192"
+
+#: Everything TCG can do, but for what costs time here: a fifth level of page tables, and a flag
+#: that has the guest load its own hypervisor.
+CPU = "max,la57=off,svm=off"
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a machine is made of."""
+
+    disk: Disk
+    memory_mib: int = 2048
+    #: With two, static-key patching under multi-threaded TCG now and then kills the guest's kernel.
+    cpus: int = 1
+    extra_disks: tuple[Disk, ...] = ()
+    ignition: Path | None = None
+    #: Record every write to the first disk here, for tests that cut the power.
+    write_log: Path | None = None
+    extra_args: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Where the emulator's ends are: two inherited descriptors, two FIFOs, a log."""
+
+    qmp: int
+    agent: int
+    #: FIFOs with .in and .out appended to the name.
+    serial: Path
+    serial_log: Path
+
+
+def command(hardware: Hardware, channels: Channels) -> list[str]:
+    """The whole command line."""
+    return [
+        *GUARD, "qemu-system-x86_64",
+        "-no-user-config", "-nodefaults", "-display", "none",
+        "-machine", "pc", "-accel", ACCELERATOR, "-cpu", CPU,
+        "-smp", str(hardware.cpus), "-m", str(hardware.memory_mib),
+        "-object", "rng-random,id=rng0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng0",
+        *_channels(channels),
+        *_disks(hardware),
+        *_ignition(hardware.ignition),
+        *hardware.extra_args,
+    ]  # fmt: skip
+
+
+def _channels(channels: Channels) -> Sequence[str]:
+    return (
+        "-chardev", f"pipe,id=serial,path={_escaped(channels.serial)},logfile={_escaped(channels.serial_log)}",
+        "-serial", "chardev:serial",
+        "-chardev", f"socket,id=qmp,fd={channels.qmp}",
+        "-mon", "chardev=qmp,mode=control",
+        "-device", "virtio-serial-pci",
+        "-chardev", f"socket,id=agent,fd={channels.agent}",
+        "-device", f"virtserialport,chardev=agent,name={agent.PORT}",
+    )  # fmt: skip
+
+
+def _disks(hardware: Hardware) -> list[str]:
+    arguments = []
+    for number, disk in enumerate((hardware.disk, *hardware.extra_disks)):
+        node = f"disk{number}"
+        arguments += [
+            "-blockdev", f"driver=file,node-name={node}-file,filename={_escaped(disk.path)}",
+            "-blockdev", f"driver={disk.format},node-name={node},file={node}-file",
+        ]  # fmt: skip
+        if number == 0 and hardware.write_log:
+            arguments += _logged(node, hardware.write_log)
+            node = f"{node}-logged"
+        # GRUB and the kernel both number the disks in this order.
+        arguments += ["-device", f"virtio-blk-pci,drive={node},bootindex={number + 1}"]
+    return arguments
+
+
+def _logged(node: str, log: Path) -> Sequence[str]:
+    log.touch()
+    return (
+        "-blockdev", f"driver=file,node-name=log-file,filename={_escaped(log)}",
+        "-blockdev", "driver=raw,node-name=log,file=log-file",
+        "-blockdev", f"driver=blklogwrites,node-name={node}-logged,file={node},log=log",
+    )  # fmt: skip
+
+
+def _ignition(config: Path | None) -> Sequence[str]:
+    if config is None:
+        return ()
+    return ("-fw_cfg", f"name=opt/com.coreos/config,file={_escaped(config)}")
+
+
+def _escaped(path: Path) -> str:
+    """A comma would end the value."""
+    return str(path).replace(",", ",,")

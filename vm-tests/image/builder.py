@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the disk image of the machine under test, once per set of inputs.
+
+    PYTHONPATH=vm-tests python3 -m image.builder [PRODUCT-TREE]      builds, and prints the path
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from host.cache import Cache, digest, tree_digest
+from host.process import remove_tree
+from host.progress import Progress
+
+from image import bootloader, deployment, filesystem, initramfs, partitions, rootfs, tree
+from image.traits import Traits
+
+HERE = Path(__file__).resolve().parent
+CHECKOUT = HERE.parent.parent
+BUILD = CHECKOUT / "build"
+
+#: What decides about the bytes of the image; the harness around it does not.
+SOURCES = (
+    "bootloader.py", "builder.py", "deployment.py", "filesystem.py", "initramfs.py",
+    "partitions.py", "rootfs.py", "traits.py", "tree.py",
+)  # fmt: skip
+
+
+def key(traits: Traits, product: Path | None) -> str:
+    """What the image depends on."""
+    return digest(
+        rootfs.key(traits),
+        repr(traits),
+        tree_digest(product) if product else "no product",
+        tree_digest(tree.IMAGE_FILES),
+        *((HERE / name).read_bytes() for name in SOURCES),
+    )
+
+
+def build(traits: Traits | None = None, product: Path | None = None, directory: Path = BUILD) -> Path:
+    """The image of a machine that contains the tree `product`: a sparse raw disk, never written to."""
+    traits = traits or Traits()
+    cache = Cache(directory / "cache")
+    progress = Progress("image")
+
+    def fill(partial: Path) -> None:
+        packages = rootfs.tar(traits, cache, progress)
+        work = Path(tempfile.mkdtemp(prefix="image-", dir=directory))
+        try:
+            _Build(traits, product, progress, work).run(packages, partial)
+        finally:
+            remove_tree(work)
+
+    path = cache.get(f"machine-{key(traits, product)}.raw", fill)
+    progress.step(f"ready: {path}")
+    return path
+
+
+@dataclass(frozen=True)
+class _Build:
+    traits: Traits
+    product: Path | None
+    progress: Progress
+    work: Path
+
+    @property
+    def tools(self) -> Path:
+        return self.work / "tools"
+
+    @property
+    def sysroot(self) -> Path:
+        return self.tools / "sysroot"
+
+    def run(self, packages: Path, disk: Path) -> None:
+        guest = self.tools / "guest"
+        self.progress.step("unpack")
+        # Twice: the second copy lends its ostree and GRUB tools, while the guest's is taken apart.
+        tree.unpack(packages, self.tools)
+        tree.unpack(packages, guest)
+        tree.furnish(guest, self.traits, self.product)
+        self.progress.step("dracut: the machine's initramfs")
+        initramfs.build_machine(guest)
+        self.progress.step("dracut: the capture kernel's initramfs")
+        initramfs.build_capture(guest)
+        self.progress.step("ostree commit and deploy")
+        tree.shape_for_ostree(guest)
+        deployment.deploy(self.tools, guest, self.sysroot, self.traits)
+        self.progress.step("file systems and boot loader")
+        self._write_disk(disk)
+
+    def _write_disk(self, disk: Path) -> None:
+        boot = self.sysroot / "boot"
+        bootloader.write_configuration(boot, self.traits)
+        (boot / "ignition.firstboot").touch()
+        made = partitions.create(disk, partitions.planned(self.traits))
+        self._place("vfat", "EFI-SYSTEM", made, disk, None)
+        if self.traits.boot_partition:
+            apart = boot.rename(self.work / "boot-tree")
+            boot.mkdir()
+            self._place(self.traits.boot_fs, "boot", made, disk, apart)
+        self._place("ext4", "root", made, disk, self.sysroot)
+        holder = partitions.named(made, self.traits.boot_label)
+        bios = partitions.named(made, "BIOS-BOOT")
+        bootloader.install(self.tools, disk, bios, holder, self.traits)
+
+    def _place(
+        self, kind: str, name: str, made: tuple[partitions.Partition, ...], disk: Path, content: Path | None
+    ) -> None:
+        partition = partitions.named(made, name)
+        image = self.work / "filesystem.img"
+        filesystem.make(kind, name, partition.size, image, content)
+        filesystem.place(image, disk, partition.start)
+        image.unlink()
+
+
+if __name__ == "__main__":
+    print(build(product=Path(sys.argv[1]) if len(sys.argv) > 1 else None))
