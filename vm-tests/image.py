@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import inspect
+import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ from cache import Cache, digest, tree_digest
 from process import remove_tree
 from progress import Progress
 from traits import Traits
+
+from orchestrator import grub
 
 HERE = Path(__file__).resolve().parent
 BUILD = HERE.parent / "build"
@@ -40,6 +44,7 @@ def key(traits: Traits, product: Path | None) -> str:
         repr(traits),
         tree_digest(product) if product else "no product",
         tree_digest(HERE / "image"),
+        inspect.getsource(grub),
         *((HERE / name).read_bytes() for name in SOURCES),
     )
 
@@ -49,16 +54,18 @@ def build(traits: Traits | None = None, product: Path | None = None, directory: 
     traits = traits or Traits()
     cache = Cache(directory / "cache")
     progress = Progress("image")
+    name = f"machine-{key(traits, product)}.raw"
 
     def fill(partial: Path) -> None:
         packages = rootfs.tar(traits, cache, progress)
+        shutil.copyfile(rootfs.list_beside(packages), rootfs.list_beside(cache.directory / name))
         work = Path(tempfile.mkdtemp(prefix="image-", dir=directory))
         try:
             _Build(traits, product, progress, work).run(packages, partial)
         finally:
             remove_tree(work)
 
-    path = cache.get(f"machine-{key(traits, product)}.raw", fill)
+    path = cache.get(name, fill)
     progress.step(f"ready: {path}")
     return path
 
