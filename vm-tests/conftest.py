@@ -19,10 +19,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import guest
 import image as image_builder
 import machine as machine_module
+import packagelist
 import product as product_tree
 from disk import Disk
 from machine import Machine
-from traits import Traits
+from traits import SUITE, Traits
 
 FAILED = pytest.StashKey[bool]()
 
@@ -51,9 +52,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
         item.stash[FAILED] = True
         where = _directory(item)
         if where.is_dir():
-            again = f"python3 -m pytest {item.nodeid!r}"
+            again = f"KDUMP_KARG_SUITE={SUITE} python3 -m pytest {item.nodeid!r}"
             report.sections.append(("machine", f"logs: {where}\nagain: {again}"))
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """After a failure: which packages are not those of the last green gate."""
+    failed = terminalreporter.getreports("failed") or terminalreporter.getreports("error")
+    if failed and config.getoption("--image") is None:
+        terminalreporter.section("packages")
+        terminalreporter.line(packagelist.advice(SUITE, packagelist.current(Traits())))
 
 
 def _directory(node: pytest.Item | pytest.Collector) -> Path:
