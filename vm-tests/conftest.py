@@ -16,8 +16,9 @@ from harness import machine as machine_module
 from harness.disk import Disk
 from harness.machine import Machine
 from image import builder as image_builder
+from image import packagelist
 from image import product as product_tree
-from image.traits import Traits
+from image.traits import SUITE, Traits
 
 FAILED = pytest.StashKey[bool]()
 
@@ -46,9 +47,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
         item.stash[FAILED] = True
         where = _directory(item)
         if where.is_dir():
-            again = f"python3 -m pytest {item.nodeid!r}"
+            again = f"KDUMP_KARG_SUITE={SUITE} python3 -m pytest {item.nodeid!r}"
             report.sections.append(("machine", f"logs: {where}\nagain: {again}"))
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """After a failure: which packages are not those of the last green gate."""
+    failed = terminalreporter.getreports("failed") or terminalreporter.getreports("error")
+    if failed and config.getoption("--image") is None:
+        terminalreporter.section("packages")
+        terminalreporter.line(packagelist.advice(SUITE, packagelist.current(Traits())))
 
 
 def _directory(node: pytest.Item | pytest.Collector) -> Path:

@@ -7,6 +7,9 @@ from harness import guest
 from harness.disk import Disk
 from orchestrator.rules import bls, grub
 
+#: What image/grub/grub.cfg makes of the stamp goes on with the stamp's own arguments.
+FIRST_BOOT = "ignition.firstboot"
+
 
 def set_options(disk: Disk, text: str) -> None:
     """Give the entry these options, to the byte."""
@@ -24,6 +27,10 @@ def append(disk: Disk, arguments: str) -> None:
 
 
 def first_boot_only(disk: Disk, arguments: str) -> None:
-    """Kernel arguments of the first boot and of no other: GRUB sources the stamp."""
+    """Kernel arguments of the first boot and of no other: GRUB sources the stamp. Blanks take them off a bad length."""
+    entry = guest.entry_on(disk)
+    linux = bls.first_value(entry, "linux")
+    while grub.overruns(guest.options(entry), linux, f"{FIRST_BOOT} {arguments}".encode()):
+        arguments += " "
     with disk.boot_files() as files:
         files.write("ignition.firstboot", f'set ignition_network_kcmdline="{arguments}"\n'.encode())

@@ -14,6 +14,9 @@ KEY_LENGTH = 16
 #: Of each kind; a disk image takes 700 MB.
 KEEP = 8
 
+#: A list of the packages that a thing is made of may lie beside it.
+LIST_SUFFIX = ".packages"
+
 
 def digest(*parts: str | bytes) -> str:
     """A key for a sequence of texts, in this order."""
@@ -66,3 +69,4 @@ class Cache:
         alike = self.directory.glob(f"{kind}-*{newest.suffix}")
         for path in sorted(alike, key=lambda found: found.stat().st_mtime)[:-KEEP]:
             path.unlink()
+            path.with_suffix(LIST_SUFFIX).unlink(missing_ok=True)

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import inspect
+import shutil
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from host.progress import Progress
 
 from image import bootloader, deployment, filesystem, initramfs, partitions, rootfs, tree
 from image.traits import Traits
+from orchestrator.rules import grub
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
@@ -36,6 +39,7 @@ def key(traits: Traits, product: Path | None) -> str:
         repr(traits),
         tree_digest(product) if product else "no product",
         tree_digest(tree.IMAGE_FILES),
+        inspect.getsource(grub),
         *((HERE / name).read_bytes() for name in SOURCES),
     )
 
@@ -45,16 +49,18 @@ def build(traits: Traits | None = None, product: Path | None = None, directory: 
     traits = traits or Traits()
     cache = Cache(directory / "cache")
     progress = Progress("image")
+    name = f"machine-{key(traits, product)}.raw"
 
     def fill(partial: Path) -> None:
         packages = rootfs.tar(traits, cache, progress)
+        shutil.copyfile(rootfs.list_beside(packages), rootfs.list_beside(cache.directory / name))
         work = Path(tempfile.mkdtemp(prefix="image-", dir=directory))
         try:
             _Build(traits, product, progress, work).run(packages, partial)
         finally:
             remove_tree(work)
 
-    path = cache.get(f"machine-{key(traits, product)}.raw", fill)
+    path = cache.get(name, fill)
     progress.step(f"ready: {path}")
     return path
 

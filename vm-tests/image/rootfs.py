@@ -6,13 +6,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from host import archive
-from host.cache import Cache, digest
+from host.cache import LIST_SUFFIX, Cache, digest
 from host.process import Word, run
 from host.progress import Progress
 
 from image.traits import Traits
 
 PACKAGES = Path(__file__).parent / "files" / "packages.txt"
+#: Those that an image of another suite takes from NEWER.
+FROM_NEWER = PACKAGES.with_name("packages-forky.txt")
+NEWER = "forky"
 
 OPTIONS = (
     "--variant=minbase",
@@ -24,6 +27,21 @@ OPTIONS = (
 # Keeps the kernel's dracut hook from making an initramfs: ours is made later, with the product.
 ENVIRONMENT = {"INITRD": "No"}
 
+#: apt_preferences(5): of the newer suite, these packages and no others.
+PREFERENCES = f"""\
+Package: *
+Pin: release n={NEWER}
+Pin-Priority: -1
+
+Package: {{packages}}
+Pin: release n={NEWER}
+Pin-Priority: 990
+"""
+#: mmdebstrap hands the environment on to its hooks.
+SET_PREFERENCES = 'printf %s "$PREFERENCES" >"$1/etc/apt/preferences.d/newer"'
+LIST_PACKAGES = r'''dpkg-query --root="$1" --show --showformat='${Package} ${Version} ${Architecture}\n' >"$LIST"'''
+HOOKS = (f"--setup-hook={SET_PREFERENCES}", f"--customize-hook={LIST_PACKAGES}")
+
 
 def packages(path: Path = PACKAGES) -> tuple[str, ...]:
     """The names listed in a file; `#` starts a comment line."""
@@ -33,7 +51,27 @@ def packages(path: Path = PACKAGES) -> tuple[str, ...]:
 
 def key(traits: Traits) -> str:
     """What the tar depends on. The archive's address is left out: it may differ per machine."""
-    return digest(traits.suite, *packages(), *OPTIONS)
+    return digest(*packages(), *OPTIONS, *_sources(traits, "ARCHIVE"), _preferences(traits), *HOOKS)
+
+
+def name(traits: Traits) -> str:
+    """The tar's name in the cache."""
+    return f"rootfs-{key(traits)}.tar"
+
+
+def list_beside(path: Path) -> Path:
+    """Where the list of packages lies that something is made of: name, version, architecture and suite of each."""
+    return path.with_suffix(LIST_SUFFIX)
+
+
+def _preferences(traits: Traits) -> str:
+    """Nothing for an image that is all of the newer suite."""
+    return "" if traits.suite == NEWER else PREFERENCES.format(packages=" ".join(packages(FROM_NEWER)))
+
+
+def _sources(traits: Traits, address: str) -> list[str]:
+    """The suites to install from, as mmdebstrap's arguments."""
+    return [f"deb {address} {suite} main" for suite in dict.fromkeys((traits.suite, NEWER))]
 
 
 def tar(traits: Traits, cache: Cache, progress: Progress) -> Path:
@@ -42,7 +80,17 @@ def tar(traits: Traits, cache: Cache, progress: Progress) -> Path:
     def build(partial: Path) -> None:
         progress.step(f"mmdebstrap: {len(packages())} packages of {traits.suite}")
         include = f"--include={','.join(packages())}"
-        argv: list[Word] = ["mmdebstrap", *OPTIONS, include, traits.suite, partial, archive.address()]
-        run(argv, environment=ENVIRONMENT)
+        sources = _sources(traits, archive.address())
+        argv: list[Word] = ["mmdebstrap", *OPTIONS, *HOOKS, include, traits.suite, partial, *sources]
+        listed = list_beside(cache.directory / name(traits))
+        run(argv, environment={**ENVIRONMENT, "PREFERENCES": _preferences(traits), "LIST": str(listed)})
+        listed.write_text(_with_suites(listed.read_text(), traits))
 
-    return cache.get(f"rootfs-{key(traits)}.tar", build)
+    return cache.get(name(traits), build)
+
+
+def _with_suites(listed: str, traits: Traits) -> str:
+    """The preferences let nothing else in: a package is of the newer suite if, and only if, it is named for it."""
+    newer = packages(FROM_NEWER)
+    lines = listed.splitlines()
+    return "".join(f"{line} {NEWER if line.split()[0] in newer else traits.suite}\n" for line in lines)

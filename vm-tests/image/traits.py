@@ -3,7 +3,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+
+#: Debian's stable suite: it stays as it is, and a gate on it does.
+DEFAULT_SUITE = "trixie"
+#: Where no suite is named. The environment can have the tests run on forky, which changes every day.
+SUITE = os.environ.get("KDUMP_KARG_SUITE", DEFAULT_SUITE)
 
 
 class UnsupportedTraitError(ValueError):
@@ -14,7 +20,8 @@ class UnsupportedTraitError(ValueError):
 class Traits:
     """One kind of machine. A value that cannot be built is refused on construction."""
 
-    suite: str = "forky"
+    #: Debian's. trixie takes a few packages from forky, those of image/packages-forky.txt.
+    suite: str = SUITE
     boot_fs: str = "ext4"
     #: False: /boot is a directory of the root file system.
     boot_partition: bool = True
@@ -24,6 +31,7 @@ class Traits:
 
     def __post_init__(self) -> None:
         known = {
+            "suite": ("trixie", "forky"),
             "boot_fs": ("ext4", "xfs"),
             "backend": ("none",),
             "firmware": ("bios",),

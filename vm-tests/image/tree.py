@@ -57,6 +57,7 @@ def furnish(tree: Path, traits: Traits, product: Path | None) -> None:
         if source is not None:
             run(["cp", "-a", "--no-preserve=ownership", f"{source}/.", tree])
     _enable_nothing(tree)
+    _put_kernel_beside_modules(tree)
     _fit_ignition(tree)
     _configure_kdump(tree)
     (tree / "etc/fstab").write_text("")
@@ -74,7 +75,16 @@ def _enable_nothing(tree: Path) -> None:
         remove_tree(directory)
     wants = tree / "usr/lib/systemd/system/sysinit.target.wants"
     for unit in NOT_WANTED:
-        (wants / unit).unlink()
+        # systemd 257 has no imports.target.
+        (wants / unit).unlink(missing_ok=True)
+
+
+def _put_kernel_beside_modules(tree: Path) -> None:
+    """Move the kernel to where ostree and the capture kernel's settings look for it. forky's package has it there."""
+    version = kernel_version(tree)
+    wanted = tree / f"usr/lib/modules/{version}/vmlinuz"
+    if not wanted.exists():
+        (tree / f"boot/vmlinuz-{version}").rename(wanted)
 
 
 def _fit_ignition(tree: Path) -> None:
