@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plan as a person reads it and as a program does. The JSON field names are documented in README.md and stay."""
+"""A plan as a person reads it and as a program does. docs/json.md lists the JSON fields, which stay."""
 
 from __future__ import annotations
 
