@@ -10,7 +10,7 @@ UNITDIR := $(DESTDIR)/usr/lib/systemd/system
 MODULEDIR := $(DESTDIR)/usr/lib/dracut/modules.d/99kdump-karg
 MODULE := dracut/99kdump-karg
 # The longest first; what is not named here comes last. test_power_cut.py runs two machines at a time by itself.
-VM_LONGEST := power_cut decisions kernel enough harness armed teardown status interrupted
+VM_LONGEST := power_cut decisions kernel enough harness armed teardown interrupted status
 VM_TESTS := $(VM_LONGEST) $(filter-out $(VM_LONGEST),$(patsubst vm-tests/test_%.py,%,$(wildcard vm-tests/test_*.py)))
 VM_QUEUE := $(addprefix check-vm-,$(VM_TESTS))
 INITRAMFS_UNITS := kdump-karg.service kdump-karg-write.service kdump-karg-reboot.service
@@ -48,7 +48,7 @@ install: freeze
 
 # The image takes as long as the fast tests. The faults wait in the queue with the machines.
 check: vm-product
-	$(MAKE) --jobs=2 --output-sync=line check-fast vm-image
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=line check-fast vm-image
 	$(MAKE) check-vm-queue BESIDE=check-faults
 
 check-fast: freeze
@@ -74,7 +74,7 @@ vm-image:
 check-vm-queue:
 	rm -rf --one-file-system $(BUILD)/vm/costs
 	KDUMP_KARG_PRODUCT=$(PRODUCT) KDUMP_KARG_PATIENCE=$${KDUMP_KARG_PATIENCE:-2} \
-		$(MAKE) --jobs=2 --keep-going --output-sync=line $(VM_QUEUE) $(BESIDE); status=$$?; \
+		$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line $(VM_QUEUE) $(BESIDE); status=$$?; \
 		PYTHONPATH=vm-tests $(PYTHON) -m host.costs $(BUILD)/vm/costs; exit $$status
 
 $(VM_QUEUE): check-vm-%:

@@ -16,6 +16,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+#: Seconds of a processor that are not worth a line.
+NOTHING = 0.1
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -49,9 +52,10 @@ def read(directory: Path) -> list[Cost]:
 
 
 def table(costs: list[Cost]) -> str:
-    """One line per test, and the sum."""
-    total = Cost("together", sum(cost.wall for cost in costs), sum(cost.cpu for cost in costs))
-    return "\n".join(["  wall s    CPU s  test", *(f"{cost.wall:8.1f} {cost.cpu:8.1f}  {cost.test}" for cost in (*costs, total))])
+    """One line per test that needs a processor at all, and the sum of all."""
+    together = Cost("together", sum(cost.wall for cost in costs), sum(cost.cpu for cost in costs))
+    shown = (*(cost for cost in costs if cost.cpu >= NOTHING), together)
+    return "\n".join(["  wall s    CPU s  test", *(f"{cost.wall:8.1f} {cost.cpu:8.1f}  {cost.test}" for cost in shown)])
 
 
 if __name__ == "__main__":
