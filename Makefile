@@ -12,15 +12,17 @@ MODULE := dracut/99kdump-karg
 MANDIR := $(DESTDIR)/usr/share/man
 COMPLETIONDIR := $(DESTDIR)/usr/share/bash-completion/completions
 DOCDIR := $(DESTDIR)/usr/share/doc/kdump-karg
-VM_PAIRED := vm-tests/test_kernel.py vm-tests/test_power_cut.py
-VM_FIRST := vm-tests/test_decisions.py vm-tests/test_enough.py vm-tests/test_grub.py vm-tests/test_switches.py
+# The longest first; what is not named here comes last. test_power_cut.py runs two machines at a time by itself.
+VM_LONGEST := power_cut decisions kernel enough harness armed teardown interrupted status
+VM_TESTS := $(VM_LONGEST) $(filter-out $(VM_LONGEST),$(patsubst vm-tests/test_%.py,%,$(wildcard vm-tests/test_*.py)))
+VM_QUEUE := $(addprefix check-vm-,$(VM_TESTS))
 INITRAMFS_UNITS := kdump-karg.service kdump-karg-write.service kdump-karg-reboot.service
 REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
 # The line of the one file that holds the version, made the version alone.
 VERSION_OF := sed -n 's/^__version__ = "\(.*\)"$$/\1/p'
 
-.PHONY: setup packages freeze install install-data version dist check check-fast check-faults check-vm check-vm-lanes \
-	check-vm-first check-vm-second check-machines check-kernel update-packages-list fuzz bench demo clean
+.PHONY: setup packages freeze install install-data version dist check check-fast check-faults vm-product vm-image check-vm \
+	check-vm-queue $(VM_QUEUE) check-machines check-kernel update-packages-list fuzz bench demo clean
 
 setup: packages $(VENV)/installed
 
@@ -54,8 +56,8 @@ install-data:
 	install -m 644 man/kdump-karg.8 $(MANDIR)/man8/
 	install -m 644 man/kdump-karg.conf.5 $(MANDIR)/man5/
 	install -m 644 completions/kdump-karg $(COMPLETIONDIR)/
-	install -m 644 README.md CHANGELOG.md LICENSE $(DOCDIR)/
-	install -m 644 docs/first-boot.md $(DOCDIR)/docs/
+	install -m 644 README.md CHANGELOG.md CONTRIBUTING.md LICENSE $(DOCDIR)/
+	install -m 644 docs/*.md $(DOCDIR)/docs/
 
 version:
 	@$(VERSION_OF) orchestrator/__init__.py
@@ -70,43 +72,52 @@ dist:
 		git -c tar.umask=0022 archive --format=tar --prefix=$$name/ --output=$(BUILD)/dist/$$name.tar HEAD && \
 		gzip --force --no-name --best $(BUILD)/dist/$$name.tar && echo $(BUILD)/dist/$$name.tar.gz
 
-# The faults go beside the machines, which leave a processor idle when one lane has ended.
-# Where a package of the image is not the one of the last green gate, a failure may come from there.
-check: check-fast
-	$(MAKE) check-vm BESIDE=check-faults || { PYTHONPATH=vm-tests $(PYTHON) -m image.packagelist; exit 1; }
+# The image takes as long as the fast tests. The faults wait in the queue with the machines.
+check: vm-product
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=line check-fast vm-image
+	$(MAKE) check-vm-queue BESIDE=check-faults
 
 check-fast: freeze
 	$(PYTHON) -m pytest tests
 
 # Every system call on /boot, failing: some minutes. `check-fast` has a sample of it.
 check-faults: setup
-	KDUMP_KARG_FAULTS=all $(PYTHON) -m pytest tests/test_faults.py
+	KDUMP_KARG_FAULTS=all $(PYTHON) -m pytest tests/write/test_faults.py
 
-# Two machines at a time: the tests run in two lanes, and after them those that emulate two at a time themselves.
-check-vm: check-vm-lanes
-	KDUMP_KARG_PRODUCT=$(PRODUCT) $(PYTHON) -m pytest -v $(VM_PAIRED)
+check-vm: vm-product
+	$(MAKE) vm-image
+	$(MAKE) check-vm-queue
 
-check-vm-lanes: setup
+vm-product: setup
 	rm -rf --one-file-system $(PRODUCT)
 	$(MAKE) install DESTDIR=$(PRODUCT)
+
+vm-image:
 	PYTHONPATH=vm-tests $(PYTHON) -m image.builder $(PRODUCT)
-	KDUMP_KARG_PRODUCT=$(PRODUCT) $(MAKE) --jobs=2 check-vm-first check-vm-second $(BESIDE)
 
-check-vm-first: setup
-	$(PYTHON) -m pytest -v $(VM_FIRST)
+# One queue, two files of tests at a time: with the second machine of test_power_cut.py up to three on two processors, so that
+# neither is idle while a machine waits. Time-outs are doubled for it; nothing waits for them but what fails. Where a package of the
+# image is not the one of the last green gate, a failure may come from there, so that is printed.
+check-vm-queue:
+	rm -rf --one-file-system $(BUILD)/vm/costs
+	KDUMP_KARG_PRODUCT=$(PRODUCT) KDUMP_KARG_PATIENCE=$${KDUMP_KARG_PATIENCE:-2} \
+		$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line $(VM_QUEUE) $(BESIDE); status=$$?; \
+		PYTHONPATH=vm-tests $(PYTHON) -m host.costs $(BUILD)/vm/costs; \
+		test $$status = 0 || PYTHONPATH=vm-tests $(PYTHON) -m image.packagelist; exit $$status
 
-check-vm-second: setup
-	$(PYTHON) -m pytest -v $(filter-out $(VM_PAIRED) $(VM_FIRST),$(wildcard vm-tests/test_*.py))
+$(VM_QUEUE): check-vm-%:
+	$(PYTHON) -m pytest -v vm-tests/test_$*.py
 
 # The first-boot story on a machine that is all of forky. It is not part of `check`: forky changes every day.
-check-machines:
-	KDUMP_KARG_SUITE=forky $(MAKE) check-vm-lanes
+check-machines: vm-product
+	KDUMP_KARG_SUITE=forky $(MAKE) vm-image
+	KDUMP_KARG_SUITE=forky $(MAKE) check-vm-queue VM_TESTS="$(filter-out kernel power_cut,$(VM_TESTS))"
 
 # After a green `check`: the packages of its image are those to compare a failing one's with.
 update-packages-list: setup
 	PYTHONPATH=vm-tests $(PYTHON) -m image.packagelist update
 
-# Every prediction of crashkernel= against six real kernels; check-vm asks a sample.
+# Every prediction of crashkernel= against nine real kernels; check-vm asks a sample.
 check-kernel: setup
 	$(PYTHON) -m pytest vm-tests/test_kernel.py --all-kernels
 

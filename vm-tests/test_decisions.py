@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""First boots that end without a reboot, or with another size. Every test is one machine of its own."""
+"""First boots that end without a reboot, or wait for a person. Every test is one machine of its own."""
 
 from __future__ import annotations
 
@@ -11,20 +11,9 @@ from harness.disk import Disk
 from harness.guest import AUTO, KDUMP_UNIT, MIB
 from harness.ignition import Config
 from harness.machine import BREAK_SHELL, Machine
-from image import builder as image_builder
 from image import filesystem
-from image.traits import Traits
 
 CONF = "/etc/kdump-karg.conf"
-
-
-def test_explicit_size(boot: Boot) -> None:
-    """The size of the config is what the kernel sets aside."""
-    machine = boot(ignition=Config().enable(KDUMP_UNIT).file(CONF, "crashkernel=208M\n"))
-    machine.wait_boot()
-    assert machine.reset_count == 1
-    guest.settled(machine)
-    assert guest.kdump(machine) == guest.Kdump(208 * MIB, loaded=True)
 
 
 def test_nothing_asked(boot: Boot, new_disk: NewDisk, image: Path) -> None:
@@ -99,12 +88,17 @@ def test_strict_stops_the_boot(boot: Boot) -> None:
 
 
 def test_shell_before_the_pivot(boot: Boot, new_disk: NewDisk) -> None:
-    """At rd.break=pre-pivot `plan` shows the diff; leaving the shell continues as if it had not been there."""
+    """At rd.break=pre-pivot, /boot not mounted: `status` looks at the entry, and says that it is what is missing; `plan` shows the
+    diff; leaving the shell continues as if it had not been there."""
     disk = new_disk()
     offline_kargs.first_boot_only(disk, BREAK_SHELL)
     machine = boot(disk, ignition=Config().enable(KDUMP_UNIT))
     machine.open_break_shell()
     # What is typed is echoed: only the shell's own answer has a number in it.
+    machine.type("kdump-karg status; echo status-ended-$?-here\n")
+    told = machine.wait_serial(r"(?s)kdump is NOT armed: (\w+): ([^\n]*).*status-ended-(\d+)-here")
+    assert (told[1], told[3]) == ("entry", "4")
+    assert "/boot/loader/entries/" in told[2] and "has no crashkernel=" in told[2]
     machine.type("kdump-karg plan; echo plan-ended-$?-here\n")
     shown = machine.wait_serial(r"(?s)decision: (\w+).*\+options ([^\n]*).*plan-ended-(\d+)-here")
     assert (shown[1], shown[3]) == ("CHANGE", "0")
@@ -116,12 +110,3 @@ def test_shell_before_the_pivot(boot: Boot, new_disk: NewDisk) -> None:
     assert guest.kdump(machine).loaded
 
 
-def test_boot_is_a_directory_of_the_root(boot: Boot, new_disk: NewDisk, product: Path) -> None:
-    """No file system of its own for /boot: the entry is found inside the physical root."""
-    base = image_builder.build(Traits(boot_partition=False), product)
-    machine = boot(new_disk(base), ignition=Config().enable(KDUMP_UNIT))
-    machine.wait_boot()
-    assert machine.reset_count == 1
-    guest.settled(machine)
-    assert guest.kdump(machine).loaded
-    assert not machine.run("ls -A /boot | grep first", check=False).text

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two words of the kernel command line that are for this program."""
+"""The word of the kernel command line that switches this program off. test_first_boot.py has the other one."""
 
 from __future__ import annotations
 
@@ -24,14 +24,3 @@ def test_switched_off(boot: Boot, new_disk: NewDisk) -> None:
     assert guest.entry_on(disk) == entry
 
 
-def test_verbose(boot: Boot, new_disk: NewDisk) -> None:
-    """rd.kdump_karg.debug: the journal of the first boot has what was found and every step that was taken."""
-    disk = new_disk()
-    offline_kargs.append(disk, "rd.kdump_karg.debug")
-    machine = boot(disk, ignition=Config().enable(KDUMP_UNIT))
-    machine.wait_boot()
-    assert machine.reset_count == 1
-    units = "--unit=kdump-karg.service --unit=kdump-karg-write.service"
-    said = machine.run(f"journalctl --output=cat {units} --directory={guest.FIRST_BOOT_JOURNAL}").text
-    for part in ("surroundings: ", "intent: ", "machine: ", "boot file system at ", "step: Replace", "step: Rename"):
-        assert part in said

@@ -61,9 +61,9 @@ def entry_on(disk: Disk) -> str:
         return files.read(disk.entry_path(files)).decode()
 
 
-def final_form(pristine: str) -> str:
+def final_form(pristine: str, size: str = AUTO) -> str:
     """What an entry of the image is to be in the end: the same bytes, and one argument more."""
-    return pristine.replace(options(pristine), f"{options(pristine)} crashkernel={AUTO}")
+    return pristine.replace(options(pristine), f"{options(pristine)} crashkernel={size}")
 
 
 def options(text: str) -> str:
