@@ -32,9 +32,10 @@ INSTALLED = {
     "usr/share/man/man5/kdump-karg.conf.5",
     "usr/share/man/man8/kdump-karg.8",
     f"{DOC_DIR}/CHANGELOG.md",
+    f"{DOC_DIR}/CONTRIBUTING.md",
     f"{DOC_DIR}/LICENSE",
     f"{DOC_DIR}/README.md",
-    f"{DOC_DIR}/docs/first-boot.md",
+    *(f"{DOC_DIR}/docs/{path.name}" for path in (CHECKOUT / "docs").iterdir()),
 }
 
 
