@@ -149,7 +149,8 @@ def asked_for(intent: Intent, values: tuple[str, ...], machine: Machine) -> bool
 def decide(intent: Intent, here: Surroundings, machine: Machine, wanted: Wanted, boot: BootState, backend: Backend) -> Decision:
     """CHANGE, PENDING or REFUSE, once the boot file system has been read."""
     values = cmdline.crashkernel_values(boot.options.text)
-    if values and asked_for(intent, values, machine):
+    fits = _size(_spelled_out(boot.options.text)) < machine.arch.command_line_size
+    if values and fits and asked_for(intent, values, machine):
         present = crashkernel.evaluate(boot.options.text, machine.memory, machine.arch).total
         if present:
             text = cmdline.in_force(values) or values[-1]
@@ -175,7 +176,8 @@ def obstacle(here: Surroundings, machine: Machine, wanted: Wanted, boot: BootSta
     options = bls.set_crashkernel(boot.options.text, wanted.crashkernel)
     if cmdline.in_force(cmdline.crashkernel_values(options)) != wanted.crashkernel:
         return f"{entry} holds another crashkernel= that the kernel would prefer to {wanted.crashkernel}; remove it"
-    length = _size(here.cmdline) + _size(options) - _size(boot.options.text)
+    grown = _size(here.cmdline) + _size(options) - _size(boot.options.text)
+    length = max(grown, _size(_spelled_out(options)))
     limit = machine.arch.command_line_size - 1
     if length > limit:
         return f"{entry}: with crashkernel={wanted.crashkernel} the command line has {length} bytes, the kernel takes {limit}"
@@ -189,6 +191,14 @@ def obstacle(here: Surroundings, machine: Machine, wanted: Wanted, boot: BootSta
     if boot.free_bytes is not None and boot.free_bytes < needed:
         return f"/boot is full: {boot.free_bytes} bytes are free and {needed} are needed; remove what is not needed there"
     return ""
+
+
+def _spelled_out(options: str) -> str:
+    """The words of an entry that are on every command line made from it; what a variable of GRUB stands for is not known.
+
+    The running command line tells more, but it may be cut short, or another entry's, where something else started the kernel.
+    """
+    return " ".join(word.text for word in cmdline.words(options) if "$" not in word.text)
 
 
 def _size(text: str) -> int:

@@ -203,6 +203,22 @@ def test_the_command_line_has_a_limit(spare: int, kind: Kind) -> None:
     assert kind is Kind.CHANGE or "2048 bytes, the kernel takes 2047" in found.reason
 
 
+@pytest.mark.parametrize(("spare", "kind"), [(0, Kind.CHANGE), (-1, Kind.REFUSE)], ids=["just fits", "one byte too long"])
+def test_the_limit_holds_for_the_entry_where_the_running_line_is_short(spare: int, kind: Kind) -> None:
+    """kexec or a truncation makes it short. A variable of GRUB counts nothing: it may stand for nothing."""
+    known = OPTIONS.replace("$ignition_firstboot ", "")
+    filler = "x" * (2047 - len(" crashkernel=256M") - spare - len(known) - 1)
+    found = decide(SIZE, state(f"{OPTIONS} {filler}"))
+    assert found.kind is kind
+    assert kind is Kind.CHANGE or "2048 bytes, the kernel takes 2047" in found.reason
+
+
+def test_what_an_entry_that_is_too_long_has_is_not_waited_for() -> None:
+    """The kernel would cut it off."""
+    assert decide(SIZE, state(f"{OPTIONS} {'x' * 2047} crashkernel=256M")).kind is Kind.REFUSE
+    assert decide(SIZE, state(f"{OPTIONS} {'x' * 1047} crashkernel=256M")).kind is Kind.PENDING
+
+
 def test_a_replaced_value_counts_with_the_difference() -> None:
     room = FIRST_BOOT_LINE + " " + "x" * (2047 - len(FIRST_BOOT_LINE) - 1)
     assert decide(SIZE, state(OPTIONS + " crashkernel=512M"), at=replace(HERE, cmdline=room)).kind is Kind.CHANGE
