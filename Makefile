@@ -16,8 +16,8 @@ VM_QUEUE := $(addprefix check-vm-,$(VM_TESTS))
 INITRAMFS_UNITS := kdump-karg.service kdump-karg-write.service kdump-karg-reboot.service
 REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
 
-.PHONY: setup packages freeze install check check-fast check-faults vm-product vm-image check-vm check-vm-queue $(VM_QUEUE) check-kernel fuzz \
-	bench demo clean
+.PHONY: setup packages freeze install check check-fast check-faults vm-product vm-image check-vm \
+	check-vm-queue $(VM_QUEUE) check-kernel fuzz bench demo clean
 
 setup: packages $(VENV)/installed
 
