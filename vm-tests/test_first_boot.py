@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One first boot with a size of its own, a verbose log, and an entry with attributes. The tests only read, so they share the machine.
+"""One first boot with a size of its own, a verbose log, and an entry with attributes. The tests share it, as they only read.
 
 The entry is replaced by a new file: what belongs to the old one and is not its text comes along, the SELinux label above all.
 """

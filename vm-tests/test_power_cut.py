@@ -2,7 +2,8 @@
 """Power lost at any block write of the transaction: the machine boots with the old arguments or the new ones, and converges.
 
 Every write between the start of kdump-karg-write.service and the reboot is recorded. For every disk that a cut could leave, GRUB's
-own code tells what the next boot finds; every one that GRUB could tell from the others is booted, through GRUB.
+own code tells what the next boot finds; every one that GRUB could tell from the others is booted, through GRUB. The first of each
+layout is a whole story, from power-on to armed: the one on /boot as a directory of the root has no other test.
 """
 
 from __future__ import annotations
