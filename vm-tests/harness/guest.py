@@ -75,7 +75,7 @@ def options(text: str) -> str:
 def processes_of_ours(machine: Machine, journal: str = "--boot") -> int:
     """How many processes of the program left a line in the journal. Every run of it logs at least one.
 
-    systemd's name for the output of a unit of ours, or the program file: journald 257 does not always learn that of a short run.
+    By systemd's name for a unit's output, or by the program file, which journald 257 does not always learn of a short run.
     """
     matches = "SYSLOG_IDENTIFIER=kdump-karg + _EXE=/usr/lib/kdump-karg/python"
     fields = machine.run(f"journalctl {journal} --output=json --output-fields=_PID {matches}").text
