@@ -65,7 +65,7 @@ def write(target: Target) -> int:
     systemd_jobs.wait_for_stops()
     with var_mount.reach(target.root, left.var) as place:
         return _carried_out(
-            target, lambda: run.resume(target, left, place), lambda target, made: _leave_word(target, made, place)
+            target, lambda: run.resume(target, left, place), lambda target, made: _note_outcome(target, made, place)
         )
 
 
@@ -88,14 +88,14 @@ def _carried_out(target: Target, work: Callable[[], Plan], afterwards: Callable[
 def _after_apply(target: Target, made: Plan) -> None:
     """Where the write is still to come, only the decision is noted, for whoever asks `status` meanwhile."""
     if not (made.steps and target.live and run.in_initramfs(target)):
-        _leave_word(target, made, state.place(target.root))
+        _note_outcome(target, made, state.place(target.root))
         return
     log.say(log.INFO, "it is written when all else in this initramfs is done")
     decided = outcome.Outcome(made.decision.kind.value, made.decision.reason)
     _attempt(lambda: outcome.keep(target.root, decided), "status will not know of this decision")
 
 
-def _leave_word(target: Target, made: Plan, var: str) -> None:
+def _note_outcome(target: Target, made: Plan, var: str) -> None:
     """Ask for the reboot and note the outcome for the report; in a captured tree only the former.
 
     The reboot unit waits for the end of ours, and then must find the request, also where ours was killed over the rest. `var` is

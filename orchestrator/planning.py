@@ -66,7 +66,7 @@ def gather(target: Target) -> Facts:
     if running is not None:
         return Facts(here, running)
     wanted = decision.want(wish, found)
-    return Facts(here, decision.hopeless(wanted, found), Question(wish, found, wanted))
+    return Facts(here, decision.reserves_nothing(wanted, found), Question(wish, found, wanted))
 
 
 def plan(target: Target) -> Plan:

@@ -25,7 +25,7 @@ def apply(target: Target) -> Plan:
     In a running initramfs the plan is handed over to `write`: others still write to the real root, and from our first byte on
     Ignition would not run again to do it once more.
     """
-    return _told(lambda: _apply(target))
+    return _with_errors_named(lambda: _apply(target))
 
 
 def resume(target: Target, left: handover.Handover, var: str) -> Plan:
@@ -33,10 +33,10 @@ def resume(target: Target, left: handover.Handover, var: str) -> Plan:
 
     What lies on /boot is planned for anew; the value is the one that was weighed.
     """
-    return _told(lambda: _resume(target, left, var))
+    return _with_errors_named(lambda: _resume(target, left, var))
 
 
-def _told(work: Callable[[], Plan]) -> Plan:
+def _with_errors_named(work: Callable[[], Plan]) -> Plan:
     """The work's plan; a Failure for an error of the system that nobody below has told."""
     try:
         return work()

@@ -102,7 +102,7 @@ def want(intent: Intent, machine: Machine) -> Wanted:
     return Wanted(text, rule, reservation.total, reservation.problem)
 
 
-def hopeless(wanted: Wanted, machine: Machine) -> Decision | None:
+def reserves_nothing(wanted: Wanted, machine: Machine) -> Decision | None:
     """REFUSE where the kernel would reserve nothing, so that a reboot would be for nothing, else None."""
     if wanted.reserved_bytes:
         return None

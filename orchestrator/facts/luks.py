@@ -98,11 +98,11 @@ def pin(protected: str) -> Token | None:
     if not isinstance(shares, list):
         return Token("clevis sss")
     parts = [pin(_text(share).partition(".")[0]) for share in shares]
-    needed = sorted((part.pcrs for part in parts if part), key=_fickle)[: max(_number(settings.get("t")), 1)]
+    needed = sorted((part.pcrs for part in parts if part), key=_by_dependence)[: max(_number(settings.get("t")), 1)]
     return Token("clevis sss", tuple(sorted({number for pcrs in needed for number in pcrs})))
 
 
-def _fickle(pcrs: tuple[int, ...]) -> tuple[bool, int]:
+def _by_dependence(pcrs: tuple[int, ...]) -> tuple[bool, int]:
     """What does not depend on the entry sorts first, and then what depends on less."""
     return any(number in OF_THE_ENTRY for number in pcrs), len(pcrs)
 

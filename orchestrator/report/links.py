@@ -11,7 +11,7 @@ from orchestrator.facts import bootstate, kdumpconf, machine, unit
 from orchestrator.facts.intent import Intent
 from orchestrator.facts.machine import Surroundings
 from orchestrator.rules import capture_cmdline, cmdline, crashkernel, dump_blockers
-from orchestrator.rules.capture_cmdline import Facts, Forecast
+from orchestrator.rules.capture_cmdline import Facts, Prediction
 from orchestrator.system import bootfs, tree
 from orchestrator.system.target import Target
 from orchestrator.write import outcome
@@ -39,7 +39,7 @@ class Capture:
     """What is known of the capture kernel's command line: the facts, what the rules make of them, and what may cost a dump."""
 
     facts: Facts
-    forecast: Forecast
+    prediction: Prediction
     warnings: tuple[str, ...] = ()
 
 
@@ -124,16 +124,16 @@ def read_capture(root: str, loaded: bool) -> Capture | Link:
         return Link(CAPTURE, False, str(refusal))
     if facts is None:
         return Link(CAPTURE, True, "not known: no kdump package whose rules are known is installed")
-    expected = capture_cmdline.forecast(facts)
+    expected = capture_cmdline.predict(facts)
     return Capture(facts, expected, dump_blockers.warnings(facts, expected))
 
 
 def capture_link(found: Capture) -> Link:
     """Is the line that the capture kernel gets free of what costs the dump? What was given counts more than what would be."""
-    line = found.forecast.line if found.facts.recorded is None else found.facts.recorded
+    line = found.prediction.line if found.facts.recorded is None else found.facts.recorded
     if line is None:
-        return Link(CAPTURE, True, f"not known: {found.forecast.unknown}")
-    problem = dump_blockers.harm(found.facts, line)
+        return Link(CAPTURE, True, f"not known: {found.prediction.unknown}")
+    problem = dump_blockers.blocker(found.facts, line)
     if problem is not None:
         return Link(CAPTURE, False, problem.reason, problem.mend)
     source = "as noted when it was loaded" if found.facts.recorded is not None else f"by {found.facts.package.value}'s rules"

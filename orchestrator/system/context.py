@@ -43,7 +43,7 @@ class Block:
         raise RuntimeError("generator didn't stop after throw()")
 
 
-def scope(function: Callable[P, Iterator[T]]) -> Callable[P, AbstractContextManager[T]]:
+def contextmanager(function: Callable[P, Iterator[T]]) -> Callable[P, AbstractContextManager[T]]:
     """The decorator."""
 
     def begin(*args: P.args, **kwargs: P.kwargs) -> AbstractContextManager[T]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from orchestrator import log
 from orchestrator.errors import Failure
 from orchestrator.system import bootfs, process, tree, var
-from orchestrator.system.context import scope
+from orchestrator.system.context import contextmanager
 
 MOUNT_POINT = f"{bootfs.RUN_DIR}/var"
 
@@ -37,7 +37,7 @@ def volume(root: str) -> Volume | None:
     return Volume(bootfs.block_device(root, mount.number) or mount.source, mount.kind, mount.directory)
 
 
-@scope
+@contextmanager
 def reach(root: str, found: Volume | None) -> Iterator[str]:
     """The directory that is the provisioned /var for the length of the block, mounted once more where only we look.
 

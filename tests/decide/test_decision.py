@@ -243,7 +243,7 @@ HOPELESS = [
 @pytest.mark.parametrize(("intent", "on", "words"), [row[1:] for row in HOPELESS], ids=[row[0] for row in HOPELESS])
 def test_what_would_reserve_nothing(intent: Intent, on: Machine, words: list[str]) -> None:
     wanted = decision.want(intent, on)
-    found = decision.hopeless(wanted, on)
+    found = decision.reserves_nothing(wanted, on)
     assert found is not None and found.kind is Kind.REFUSE and found.wanted == wanted
     assert found.wanted.reserved_bytes == 0
     for word in [intent.source, *words]:
@@ -251,7 +251,7 @@ def test_what_would_reserve_nothing(intent: Intent, on: Machine, words: list[str
 
 
 def test_what_fits_is_not_hopeless() -> None:
-    assert decision.hopeless(decision.want(SIZE, MACHINE), MACHINE) is None
+    assert decision.reserves_nothing(decision.want(SIZE, MACHINE), MACHINE) is None
 
 
 UNWANTED = [

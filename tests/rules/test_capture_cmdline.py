@@ -87,7 +87,7 @@ TABLE = [(package, *row) for package, rows in zip(Package, (KDUMP_UTILS, KDUMP_T
     ids=[f"{row[0].value}, {row[1]}" for row in TABLE],
 )
 def test_the_line_by_the_rules(package: Package, config: str, others: dict[str, Any], expected: str) -> None:
-    found = capture_cmdline.forecast(facts(package, config, **others))
+    found = capture_cmdline.predict(facts(package, config, **others))
     assert found.line is not None and found.unknown == ""
     assert found.line.split() == expected.split()
     assert found.line == found.line.strip()
@@ -116,7 +116,7 @@ UNKNOWN: list[tuple[Package, str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("package", "config", "others", "why"), UNKNOWN, ids=[f"{row[0].value}, {row[3]}" for row in UNKNOWN])
 def test_what_cannot_be_known_is_said(package: Package, config: str, others: dict[str, Any], why: str) -> None:
-    found = capture_cmdline.forecast(facts(package, config, **others))
+    found = capture_cmdline.predict(facts(package, config, **others))
     assert found.line is None and why in found.unknown
 
 
@@ -160,7 +160,7 @@ def test_what_kdump_tools_keeps_is_what_its_sed_keeps() -> None:
     expression = "s/(^| )(crashkernel|hugepages|hugepagesz|abm)=[^ ]*//g"
     done = subprocess.run(["sed", "-re", expression], input="\n".join(lines), capture_output=True, text=True, check=True)
     for line, kept in zip(lines, done.stdout.split("\n"), strict=True):
-        found = capture_cmdline.forecast(facts(Package.KDUMP_TOOLS, "KDUMP_CMDLINE_APPEND=end", line=line)).line
+        found = capture_cmdline.predict(facts(Package.KDUMP_TOOLS, "KDUMP_CMDLINE_APPEND=end", line=line)).line
         assert found is not None and found.split() == [*kept.split(), "end"], line
 
 
@@ -169,5 +169,5 @@ def test_no_line_makes_it_fail(package: Package) -> None:
     random.seed(23)
     for _ in range(2000):
         line = "".join(random.choices("ab=\"'\\$` \t,.\udcff", k=random.randint(0, 20)))
-        found = capture_cmdline.forecast(facts(package, line=line))
+        found = capture_cmdline.predict(facts(package, line=line))
         assert (found.line is None) == bool(found.unknown)

@@ -48,17 +48,17 @@ CLEAN: list[tuple[str, Package, str, str]] = [
 )
 def test_what_costs_the_dump(package: Package, config: str, line: str, reason: str, mend: str) -> None:
     given = facts(package, config, line)
-    predicted = capture_cmdline.forecast(given).line
+    predicted = capture_cmdline.predict(given).line
     assert predicted is not None
-    found = dump_blockers.harm(given, predicted)
+    found = dump_blockers.blocker(given, predicted)
     assert found is not None and reason in found.reason and mend in found.mend
 
 
 @pytest.mark.parametrize(("package", "config", "line"), [row[1:] for row in CLEAN], ids=[row[0] for row in CLEAN])
 def test_what_is_clean(package: Package, config: str, line: str) -> None:
     given = facts(package, config, line)
-    predicted = capture_cmdline.forecast(given).line
-    assert predicted is not None and dump_blockers.harm(given, predicted) is None
+    predicted = capture_cmdline.predict(given).line
+    assert predicted is not None and dump_blockers.blocker(given, predicted) is None
 
 
 LOST = "KDUMP_COMMANDLINE_REMOVE in /conf lacks ignition.firstboot"
@@ -85,7 +85,7 @@ WARNED: list[tuple[str, Package, str, dict[str, Any], list[str]]] = [
 )
 def test_what_is_warned_of(package: Package, config: str, others: dict[str, Any], words: list[str]) -> None:
     given = facts(package, config, **others)
-    found = dump_blockers.warnings(given, capture_cmdline.forecast(given))
+    found = dump_blockers.warnings(given, capture_cmdline.predict(given))
     assert len(found) == len(words), found
     assert all(word in text for word, text in zip(words, found, strict=True))
 

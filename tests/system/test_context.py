@@ -44,7 +44,7 @@ def run(error, end=''):
 @pytest.mark.parametrize("error", [None, KeyError(1), ValueError(2), StopIteration(3), SystemExit(4)], ids=repr)
 def test_it_does_what_the_standard_one_does(error: BaseException | None, end: str) -> None:
     answers = []
-    for decorator in (contextlib.contextmanager, context.scope):
+    for decorator in (contextlib.contextmanager, context.contextmanager):
         names: dict[str, object] = {"contextmanager": decorator}
         exec(BLOCKS, names)
         function = names["run"]
