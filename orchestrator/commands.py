@@ -90,7 +90,7 @@ def _after_apply(target: Target, made: Plan) -> None:
     if not (made.steps and target.live and run.in_initramfs(target)):
         _note_outcome(target, made, state.place(target.root))
         return
-    log.say(log.INFO, "it is written when all else in this initramfs is done")
+    log.say(log.INFO, "kdump-karg-write.service will write it at the end of this initramfs")
     decided = outcome.Outcome(made.decision.kind.value, made.decision.reason)
     _attempt(lambda: outcome.keep(target.root, decided), "status will not know of this decision")
 

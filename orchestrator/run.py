@@ -41,7 +41,8 @@ def _with_errors_named(work: Callable[[], Plan]) -> Plan:
     try:
         return work()
     except OSError as error:
-        raise Failure(f"{error.filename or '/boot'}: {error.strerror}; nothing is half written, run apply again") from error
+        cure = "no file is left half written, run apply again"
+        raise Failure(f"{error.filename or '/boot'}: {error.strerror}; {cure}") from error
 
 
 def _apply(target: Target) -> Plan:

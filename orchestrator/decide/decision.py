@@ -169,7 +169,8 @@ def obstacle(here: Surroundings, machine: Machine, wanted: Wanted, boot: BootSta
     if machine.arch.name == "s390x":
         return f"s390x boots what zipl made of {entry} and zipl is not run here; add crashkernel= to the image's arguments"
     if backend is not Backend.NONE:
-        return f"the boot loader reads a file that ostree's backend {backend.value} derives from {entry}; use bootloader=none"
+        cure = "use sysroot.bootloader=none, the only one supported"
+        return f"the boot loader reads a file that ostree's backend {backend.value} derives from {entry}; {cure}"
     if boot.options.text.count('"') % 2:
         return f"{entry} has a quote in its options that is not closed, so what is added would become a part of it; close it"
     options = bls.set_crashkernel(boot.options.text, wanted.crashkernel)

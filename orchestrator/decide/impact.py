@@ -64,5 +64,5 @@ def _sealed(what: str, pcrs: tuple[int, ...]) -> str:
     number = _changes(pcrs)[0]
     return (
         f"{what} with TPM register {number}, into which {MEASURED[number]}: it would not unlock after the change; "
-        "bind it to registers that stay, such as 7"
+        "bind it to registers that do not change, such as 7"
     )

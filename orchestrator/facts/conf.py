@@ -45,7 +45,7 @@ def parse(text: str, path: str) -> tuple[Setting, ...]:
         key, equals, text_value = line.partition("=")
         key = key.rstrip(" \t")
         if not equals:
-            raise Refusal(f"{where}: {line!r} is not a key=value line; write one of {', '.join(KEYS)} = a value")
+            raise Refusal(f"{where}: {line!r} is not a key=value line; known keys are {', '.join(KEYS)}")
         if key not in KEYS:
             raise Refusal(f"{where}: unknown key {key!r}; known keys are {', '.join(KEYS)}")
         settings.append(Setting(key, text_value.lstrip(" \t"), where))

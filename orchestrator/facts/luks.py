@@ -19,7 +19,7 @@ from orchestrator.system import tree
 MAGIC = b"LUKS\xba\xbe"
 BINARY_HEADER = 4096
 LARGEST_HEADER = 4 << 20
-# Registers that hold what a boot loader measured of an entry (impact.py says what).
+# Registers that hold what a boot loader measured of an entry (decide/impact.py says what).
 OF_THE_ENTRY = (8, 9, 12)
 
 

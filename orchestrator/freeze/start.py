@@ -26,7 +26,7 @@ else:
 DEBUG_ENV = "KDUMP_KARG_DEBUG"
 INTERRUPTED = 130  # what a shell reports for SIGINT
 LOCAL_HEADER = 30  # bytes before the name in a zip's local file header (APPNOTE.TXT 4.3.7); our zips have no extra field
-MODULES, TABLE = "modules", "modules.table"  # files of the zip: the code of all modules, and {name: (is a package, offset, size)}
+MODULES, TABLE = "modules", "modules.table"  # in the zip: the code of all modules, and {name: (is a package, offset, size)}
 INIT = "/__init__"
 
 

@@ -61,8 +61,8 @@ class Chain:
         if not self.reserved or self.needed is None or self.reserved >= self.needed:
             return ()
         return (
-            f"about {-(-self.needed >> 20)} MiB are needed and {self.reserved >> 20} MiB are reserved, so that a dump may fail: "
-            "give a larger crashkernel=",
+            f"about {-(-self.needed >> 20)} MiB are needed and {self.reserved >> 20} MiB are reserved, "
+            "so that a dump may fail: give a larger crashkernel=",
         )
 
     @property
@@ -85,7 +85,7 @@ def read(target: Target) -> Chain:
     try:
         wish = intent.read(root)
     except Refusal as refusal:
-        return Chain(True, (Link("intent", False, str(refusal), "then run kdump-karg status again"),), vmcore)
+        return Chain(True, (Link("intent", False, str(refusal), "correct that, then run kdump-karg status again"),), vmcore)
     values = cmdline.crashkernel_values(here.cmdline)
     if not wish.wanted and not values:
         return Chain(False, (), vmcore)

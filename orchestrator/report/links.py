@@ -21,7 +21,7 @@ CRASH_SIZE = ("sys/kernel/kexec/crash_size", "sys/kernel/kexec_crash_size")
 CRASH_LOADED = ("sys/kernel/kexec/crash_loaded", "sys/kernel/kexec_crash_loaded")
 CAPTURE = "capture command line"
 NAMES = ("intent", "provisioning", "entry", "command line", "reserved", "loaded", CAPTURE)
-BY_HAND = "add crashkernel= to the kernel arguments as any other and reboot"
+BY_HAND = "add crashkernel= to the kernel arguments by hand and reboot"
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ def intent_link(wish: Intent) -> Link:
 def provisioning_link(found: outcome.Outcome | None) -> Link:
     """What this boot's run of `apply` came to, where there was one."""
     if found is None:
-        return Link("provisioning", True, "nothing was done in this boot")
+        return Link("provisioning", True, "no decision is recorded for this boot")
     ok = found.kind in (Kind.SKIP.value, Kind.ACTIVE.value, Kind.CHANGE.value)
-    return Link("provisioning", ok, found.reason, f"then provision again, or {BY_HAND}")
+    return Link("provisioning", ok, found.reason, f"correct that and provision again, or {BY_HAND}")
 
 
 def entry_link(target: Target, here: Surroundings) -> Link:
@@ -85,7 +85,8 @@ def entry_link(target: Target, here: Surroundings) -> Link:
 def cmdline_link(values: tuple[str, ...]) -> Link:
     """Did the running kernel get it?"""
     if not values:
-        return Link("command line", False, "/proc/cmdline has no crashkernel=", "reboot once, or check the boot loader")
+        mend = "reboot once; if that does not help, check which entry the boot loader boots"
+        return Link("command line", False, "/proc/cmdline has no crashkernel=", mend)
     return Link("command line", True, f"/proc/cmdline has crashkernel={cmdline.in_force(values)}")
 
 
@@ -105,7 +106,9 @@ def _prediction(root: str, here: Surroundings) -> str:
     except Refusal as refusal:
         return str(refusal)
     problem = crashkernel.evaluate(here.cmdline, found.memory, found.arch).problem
-    return f'its rules say "{problem}": give a size that fits' if problem else "look for crashkernel in the kernel's log"
+    if not problem:
+        return "look for crashkernel in the kernel's log"
+    return f'the kernel\'s rules say "{problem}": give a size that fits'
 
 
 def loaded_link(loaded: bool, reserved: int | None) -> Link:

@@ -179,5 +179,5 @@ def _evaluated(line: str, script: str) -> str:
     """The line where it passes unharmed through the shell command that the script builds of it. Raises _Unknown."""
     for char in line:
         if char in SHELL_READS:
-            raise _Unknown(f"it holds {char!r}, and {script} has a shell evaluate it once more")
+            raise _Unknown(f"the line holds {char!r}, and {script} has a shell evaluate it once more")
     return " ".join(line.split(" ")).strip()

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.rules import capture_cmdline, cmdline
-from orchestrator.rules.capture_cmdline import Facts, Prediction, Package
+from orchestrator.rules.capture_cmdline import Facts, Package, Prediction
 
 FIRST_BOOT = "ignition.firstboot"
 # With these there is no dump. Every package's default list removes hugepages (but SUSE's, hugepagesz).
@@ -43,7 +43,7 @@ def blocker(facts: Facts, line: str) -> Blocker | None:
     for word in cmdline.words(line):
         name, _, value = word.text.partition("=")
         if name in FATAL and value not in SWITCHED_OFF:
-            return Blocker(f"{word.text} stays: {FATAL[name]}", _removal(facts, name))
+            return Blocker(f"{word.text} is on it: {FATAL[name]}", _removal(facts, name))
     for name in _needed(facts):
         if cmdline.value(line, name) is None:
             override = OVERRIDE[facts.package]
@@ -69,7 +69,8 @@ def warnings(facts: Facts, expected: Prediction) -> tuple[str, ...]:
     for word in cmdline.words(line):
         name, _, value = word.text.partition("=")
         if name in DOUBTFUL and value not in SWITCHED_OFF:
-            found.append(f"the capture kernel gets {word.text}, which may cost it its memory: {_removal(facts, name)}")
+            harm = f"the capture kernel gets {word.text}, which may take the memory that it needs"
+            found.append(f"{harm}: {_removal(facts, name)}")
     return tuple(text for text in found if text)
 
 

@@ -37,7 +37,7 @@ def settle(path: str) -> None:
         _freeze_and_thaw(directory, path)
         _say_done(watched)
     finally:
-        os.close(watched)  # without the word before it the child thaws
+        os.close(watched)  # where nothing was written before it, the child thaws
         os.waitpid(watchdog, 0)
         os.close(directory)
 
@@ -56,7 +56,8 @@ def _freeze_and_thaw(directory: int, path: str) -> None:
     except OSError as error:
         if error.errno == errno.EINVAL:  # somebody else has thawed it; to freeze it was enough
             return
-        raise Failure(f"{path} could not be thawed at once ({error.strerror}); check the file system") from error
+        message = f"{path} could not be thawed ({error.strerror}), a child process tries again; check the file system"
+        raise Failure(message) from error
 
 
 def _say_done(pipe: int) -> None:

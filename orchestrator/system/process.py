@@ -34,5 +34,6 @@ def run(*argv: str) -> str:
         output = pipe.read().strip()
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status:
-        raise Failure(f"{' '.join(argv)} failed with status {status}: {' / '.join(output.splitlines()) or 'it said nothing'}")
+        complaint = f": {' / '.join(output.splitlines())}" if output else " and no message"
+        raise Failure(f"{' '.join(argv)} failed with status {status}{complaint}")
     return output

@@ -31,7 +31,8 @@ def wait_for_stops() -> None:
     end = time.monotonic() + WAIT_SECONDS
     while left := _still_stopping():
         if time.monotonic() > end:
-            log.say(log.WARNING, f"{' '.join(left)} did not stop within {WAIT_SECONDS:.0f} s; what it had to write may be missing")
+            names = " ".join(left)
+            log.say(log.WARNING, f"{names} did not stop within {WAIT_SECONDS:.0f} s; what it had to write may be missing")
             return
         log.debug(f"still stopping: {' '.join(left)}")
         time.sleep(POLL_SECONDS)

@@ -63,5 +63,6 @@ def _attempt(*argv: str) -> bool:
         process.run(*argv)
         return True
     except Failure as failure:
-        log.say(log.WARNING, f"{failure}; the journal of the first boot and the note of a report may be missing from /var")
+        loss = "the first boot's journal and the request for its report may be missing from /var"
+        log.say(log.WARNING, f"{failure}; {loss}")
         return False

@@ -48,15 +48,16 @@ def apply(plan: Plan, boot: str, settle: Settle) -> None:
     except OSError as error:
         if error.errno == errno.ENOSPC and isinstance(step, Replace) and not taken:
             raise Refusal(_no_room(step, boot)) from error
-        raise Failure(f"/boot/{step.path}: {error.strerror}; nothing is half written, mend /boot and run apply again") from error
+        cure = "no file is left half written, repair /boot and run apply again"
+        raise Failure(f"/boot/{step.path}: {error.strerror}; {cure}") from error
 
 
 def _no_room(step: Replace, boot: str) -> str:
     """The decision allowed for it, so it went since."""
     needed = len(_encode(step.new)) + SPARE_BYTES
     return (
-        f"/boot is full: {free_space.free_bytes(boot)} bytes and {free_space.free_inodes(boot)} inodes are free, {needed} bytes and "
-        "1 inode are needed; remove what is not needed there and run apply again"
+        f"/boot is full: {free_space.free_bytes(boot)} bytes and {free_space.free_inodes(boot)} inodes are free, "
+        f"{needed} bytes and 1 inode are needed; remove what is not needed there and run apply again"
     )
 
 
@@ -71,7 +72,7 @@ def _take(step: Step, boot: str, settle: Settle) -> None:
             try:
                 os.rename(where, tree.resolve(boot, step.to, last=False))
             except FileNotFoundError:
-                raise Changed(f"/boot/{step.path} went away while this run was planned; run apply again") from None
+                raise Changed(f"/boot/{step.path} was removed since this run read it; run apply again") from None
         case Remove():
             remove(where)
     _settle_names(where, settle)
@@ -120,7 +121,7 @@ def _check_unchanged(file: FileIO, step: Replace, status: os.stat_result) -> Non
     old = _encode(step.old)
     # One byte more than there should be: what has grown is seen, and not read whole.
     if (now.st_ino, now.st_ctime_ns) != (status.st_ino, status.st_ctime_ns) or file.read(len(old) + 1) != old:
-        raise Changed(f"/boot/{step.path} changed while this run was planned; run apply again")
+        raise Changed(f"/boot/{step.path} changed since this run read it; run apply again")
 
 
 def _write_like(path: str, content: bytes, model: str, status: os.stat_result) -> None:

@@ -50,7 +50,8 @@ def begin(var: str) -> None:
     try:
         _write_file(state.inside(var, bootstate.BEGUN), "")
     except OSError as error:
-        log.say(log.WARNING, f"/{bootstate.BEGUN}: {error.strerror}; a write that fails half way will not be taken up later")
+        loss = "if this write is interrupted, the next boot may not finish it"
+        log.say(log.WARNING, f"/{bootstate.BEGUN}: {error.strerror}; {loss}")
 
 
 def record(root: str, var: str, decision: Decision) -> None:

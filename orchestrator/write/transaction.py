@@ -71,7 +71,7 @@ def forget(var: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        log.say(log.WARNING, f"/{BEGUN} cannot be removed ({error.strerror}); the next boot will look once more")
+        log.say(log.WARNING, f"/{BEGUN} cannot be removed ({error.strerror}); the next boot will check /boot once more")
 
 
 def _carry_out(boot: str, made: Plan, replan: Replan, settle: Settle) -> Plan:
@@ -80,7 +80,7 @@ def _carry_out(boot: str, made: Plan, replan: Replan, settle: Settle) -> Plan:
         writer.apply(made, boot, settle)
         return made
     except writer.Changed as changed:
-        log.say(log.NOTICE, f"{changed}: planning once more")
+        log.say(log.NOTICE, f"{str(changed).partition(';')[0]}: planning once more")
         taken = changed.taken
     again = replan(boot)
     if again.decision.kind is Kind.REFUSE:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""forecast.py and xargs.py: the capture kernel's command line by each package's rules."""
+"""capture_cmdline.py and xargs.py: the capture kernel's command line by each package's rules."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ UNKNOWN: list[tuple[Package, str, dict[str, Any], str]] = [
     (Package.KDUMP_UTILS, "", {"line": "fadump=on"}, "fadump boots the system's own entry"),
     (Package.KDUMP_TOOLS, "KDUMP_CMDLINE=$(sed x /proc/cmdline)", {}, "has '$(sed x /proc/cmdline)'"),
     (Package.KDUMP_TOOLS, "KDUMP_CMDLINE_APPEND=`x`", {}, "has '`x`'"),
-    (Package.KDUMP_TOOLS, "", {"line": 'a="b c"'}, "it holds '\"', and kdump-config has a shell evaluate it once more"),
-    (Package.KDUMP_TOOLS, "KDUMP_CMDLINE='a$b'", {}, "it holds '$'"),
+    (Package.KDUMP_TOOLS, "", {"line": 'a="b c"'}, "the line holds '\"', and kdump-config has a shell evaluate it once more"),
+    (Package.KDUMP_TOOLS, "KDUMP_CMDLINE='a$b'", {}, "the line holds '$'"),
     (Package.SUSE, "KDUMP_COMMANDLINE_APPEND=`x`", {}, "has '`x`'"),
     (Package.SUSE, "KDUMP_CPUS=`nproc`", {}, "has '`nproc`'"),
     (Package.SUSE, "", {"line": 'a="b"'}, "load.sh has a shell evaluate it once more"),
