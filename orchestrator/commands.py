@@ -37,7 +37,7 @@ def status(target: Target, json: bool) -> int:
 
 
 def report(target: Target) -> int:
-    """Give the report: the table to stdout, the verdict to stderr, which a unit of ours sends to the journal."""
+    """Give the report: the table to stdout, the verdict to stderr, which kdump-karg-report.service sends to the journal."""
     given = delivery.give(target)
     found = given.chain
     if given.news:
@@ -49,7 +49,7 @@ def report(target: Target) -> int:
 
 
 def apply(target: Target) -> int:
-    """Apply, and leave word of it for the rest of this boot and the next."""
+    """Apply, and note the outcome for the rest of this boot and the next."""
     return _carried_out(target, lambda: run.apply(target), _after_apply)
 
 
@@ -86,7 +86,7 @@ def _carried_out(target: Target, work: Callable[[], Plan], afterwards: Callable[
 
 
 def _after_apply(target: Target, made: Plan) -> None:
-    """Where the write is still to come, only the decision is noted, for whoever asks `status` meanwhile."""
+    """Where the write is still to come, only the decision is noted, for a `status` meanwhile."""
     if not (made.steps and target.live and run.in_initramfs(target)):
         _note_outcome(target, made, state.place(target.root))
         return
@@ -98,8 +98,8 @@ def _after_apply(target: Target, made: Plan) -> None:
 def _note_outcome(target: Target, made: Plan, var: str) -> None:
     """Ask for the reboot and note the outcome for the report; in a captured tree only the former.
 
-    The reboot unit waits for the end of ours, and then must find the request, also where ours was killed over the rest. `var` is
-    the directory of the provisioned /var. In a real root a report is due where something was written: what an interrupted first
+    The request comes first: the reboot unit must find it even if this process is killed during the rest. `var` is the directory
+    of the provisioned /var. In a real root a report is due where something was written: what an interrupted first
     boot had left, say.
     """
     initramfs = target.live and run.in_initramfs(target)
@@ -112,7 +112,7 @@ def _note_outcome(target: Target, made: Plan, var: str) -> None:
 
 
 def _attempt(work: Callable[[], None], loss: str) -> None:
-    """Do what kdump can do without: it must not stand in the way of the reboot."""
+    """Do optional work; an error is logged and does not prevent the reboot."""
     try:
         work()
     except (KdumpKargError, OSError) as error:

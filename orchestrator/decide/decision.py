@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is to be done, decided from facts alone (DESIGN section 5). Nothing here reads or writes anything."""
+"""What is to be done, decided from facts alone (docs/operator.md, Decisions). Nothing here reads or writes anything."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Wanted:
     """The value to be on the command line, where it comes from, and the bytes it will reserve, or why it will reserve none.
 
     `needed_bytes`: what the capture kernel is expected to need, 0 where that was not looked at. `warning`: why the value,
-    though it will be written, may not do.
+    though it will be written, may be too small or unused.
     """
 
     crashkernel: str
@@ -51,7 +51,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Decision:
-    """A kind, the reason in one sentence, and what is wanted (None where nothing is or it cannot be told)."""
+    """A kind, the reason in one sentence, and what is wanted (None where nothing is or it is not known)."""
 
     kind: Kind
     reason: str
@@ -69,7 +69,7 @@ def is_verbose(here: Surroundings) -> bool:
 
 
 def switched_off(here: Surroundings) -> Decision | None:
-    """The decision where this program has no business, else None."""
+    """The decision where this program must not act, else None."""
     if here.capture_kernel:
         return Decision(Kind.SKIP, "this is the capture kernel (/proc/vmcore exists)")
     if cmdline.value(here.cmdline, SWITCH) in OFF:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a change of the kernel command line would break, or would not reach: sealed volumes, and boots that do not take it from the entry."""
+"""What a changed command line would break or not reach: sealed volumes, and boots that do not take it from the entry."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is it enough? How much memory the capture kernel needs, and what that makes of a crashkernel= value. Pure; sizes in bytes.
+"""How much memory the capture kernel needs, and what that makes of a crashkernel= value. Pure; sizes in bytes.
 
 The model is that of `kdumpctl estimate` (kdump-utils do_estimate()): kernel + modules + 3 x initramfs + 16 MiB + unlocking. Its
 three times the initramfs are the file and twice what it unpacks to, of an initramfs that holds a squashfs and so hardly
@@ -40,7 +40,7 @@ def needed(capture: CaptureKernel, arch: str) -> int:
 
 
 def weigh(intent: Intent, machine: Machine, wanted: Wanted, capture: CaptureKernel | None) -> Wanted:
-    """What is wanted, with what is needed beside it: `auto` is raised to it, a size that somebody named only warned of."""
+    """What is wanted and what is needed: `auto` is raised to the need; a size that somebody named only gets a warning."""
     if capture is None:
         return wanted
     least = needed(capture, machine.arch.name)

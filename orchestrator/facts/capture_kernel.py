@@ -25,7 +25,11 @@ KERNEL_PARTS = ("Kernel code", "Kernel rodata", "Kernel data", "Kernel bss")
 
 @dataclass(frozen=True)
 class CaptureKernel:
-    """What decides. `path`: the initramfs that was looked at, `memory`: the machine's, `unlock`: Argon2's for LUKS."""
+    """What decides how much it needs. All sizes are in bytes.
+
+    `path`: which initramfs was looked at, as it stands in a sentence after "the initramfs"; `memory`: the machine's;
+    `unlock`: what Argon2 takes for a LUKS volume.
+    """
 
     kernel: int
     initrd: Initrd
@@ -105,7 +109,7 @@ def _made(provisioned: str, boot: str, release: str, settings: str | None) -> tu
 
 
 def debian_initrd(settings: str, release: str) -> str:
-    """KDUMP_INITRD of the text of /etc/default/kdump-tools, the shell's words for the version replaced; "" where it has others."""
+    """KDUMP_INITRD in /etc/default/kdump-tools' text, the shell's words for the version replaced; "" where it has others."""
     path = DEBIAN_INITRD
     for line in settings.splitlines():
         key, equals, value = line.strip().partition("=")

@@ -96,7 +96,7 @@ def read(root: str) -> Conf:
 
 
 def is_strict(root: str) -> bool:
-    """Does the last readable word on `strict` say yes? Answers even where the rest of the configuration is malformed."""
+    """Is the last readable `strict=` yes? Answers even where the rest of the configuration is malformed."""
     answer = False
     for path in files(root):
         try:

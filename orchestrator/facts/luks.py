@@ -85,7 +85,7 @@ def pin(protected: str) -> Token | None:
     """What a clevis JWE unlocks by, from its protected header (base64url of JSON); None where that cannot be read.
 
     A secret shared between pins (sss) is unlocked by any `t` of them. Those that no entry changes count first: where they are
-    enough, the secret does not depend on the others. Each pin inside a pin is a third longer, so that no header holds many.
+    enough, the secret does not depend on the others. Each pin inside a pin is a third longer, so the nesting is not deep.
     """
     node = _member(_object(_decode(protected)), "clevis")
     name = _text(node.get("pin"))
@@ -103,7 +103,7 @@ def pin(protected: str) -> Token | None:
 
 
 def _by_dependence(pcrs: tuple[int, ...]) -> tuple[bool, int]:
-    """What does not depend on the entry sorts first, and then what depends on less."""
+    """Sorts shares that do not depend on the entry first, and then those that depend on fewer registers."""
     return any(number in OF_THE_ENTRY for number in pcrs), len(pcrs)
 
 

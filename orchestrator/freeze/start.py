@@ -3,8 +3,8 @@
 
 Here, and nowhere else, the cost of importing is dealt with. Every module names what it uses in import statements at its top, as
 everywhere. In the frozen program such a statement gives a module that has not run yet: its code is read and run when a name of
-it is asked for the first time (`from module import Name` asks at once). So a run pays only for the modules that it uses. Every import
-of this module itself is paid for by every run, so there is none that the interpreter has not already made.
+it is asked for the first time (`from module import Name` asks at once). So a run pays only for the modules that it uses. Every
+import of this module itself is paid for by every run, so there is none that the interpreter has not already made.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def provisioning_link(found: outcome.Outcome | None) -> Link:
 
 
 def entry_link(target: Target, here: Surroundings) -> Link:
-    """Does the entry of the booted deployment have it? A machine that runs with it needs no readable /boot."""
+    """Does the entry of the booted deployment have crashkernel=? A machine that runs with it needs no readable /boot."""
     try:
         with bootfs.reach(target.root, live=target.live, initramfs=here.initramfs, write=False) as boot:
             state = bootstate.read(boot, here.cmdline)
@@ -83,7 +83,7 @@ def entry_link(target: Target, here: Surroundings) -> Link:
 
 
 def cmdline_link(values: tuple[str, ...]) -> Link:
-    """Did the running kernel get it?"""
+    """Did the running kernel get crashkernel=?"""
     if not values:
         mend = "reboot once; if that does not help, check which entry the boot loader boots"
         return Link("command line", False, "/proc/cmdline has no crashkernel=", mend)
@@ -91,7 +91,7 @@ def cmdline_link(values: tuple[str, ...]) -> Link:
 
 
 def reserved_link(root: str, here: Surroundings, reserved: int | None, needed: int | None = None) -> Link:
-    """Did the running kernel set memory aside, and how much beside what the capture kernel needs?"""
+    """Did the running kernel set memory aside, and how does it compare with what the capture kernel needs?"""
     if reserved:
         beside = "" if needed is None else f", about {-(-needed >> 20)} MiB are needed"
         return Link("reserved", True, f"{reserved} bytes ({reserved >> 20} MiB) are reserved{beside}")
@@ -132,7 +132,7 @@ def read_capture(root: str, loaded: bool) -> Capture | Link:
 
 
 def capture_link(found: Capture) -> Link:
-    """Is the line that the capture kernel gets free of what costs the dump? What was given counts more than what would be."""
+    """Is the capture kernel's line free of what costs the dump? A recorded line counts more than a predicted one."""
     line = found.prediction.line if found.facts.recorded is None else found.facts.recorded
     if line is None:
         return Link(CAPTURE, True, f"not known: {found.prediction.unknown}")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must not be on the capture kernel's command line, what must, and what a configuration has lost. Rules only."""
+"""What must not be on the capture kernel's command line, what must, and which safeguards a configuration lacks. Rules only."""
 
 from __future__ import annotations
 

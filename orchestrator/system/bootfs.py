@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reach the boot file system: find it by its label, mount it where nobody else looks, and leave it clean.
+"""Reach the boot file system: find it by its label, mount it, and unmount it again.
 
-In the initramfs nobody has mounted /boot. A /boot that is a directory of the root file system is used where it is.
+In the initramfs nobody has mounted /boot. Where a unit runs the program, no other process sees its mounts (MountFlags=slave).
+A /boot that is a directory of the root file system is used where it is.
 """
 
 from __future__ import annotations
@@ -64,9 +65,9 @@ def reach(root: str, *, live: bool, initramfs: bool, write: bool, known: str | N
 
     `known`: what labelled() answered when udev ran, for the end of the initramfs, where its database is gone.
 
-    On a captured tree (`live` false) that is its boot/ and nothing is mounted. Whoever mounts or writes is alone with it (see
-    lock.py). Raises Refusal where no boot file system can be told, another keeps it, or it is read-only though it is to be
-    written; Failure where mounting fails.
+    On a captured tree (`live` false) that is its boot/ and nothing is mounted. A run that mounts or writes excludes all others
+    (see lock.py). Raises Refusal where it is not clear which file system is the one, where another run holds the lock, and
+    where it is read-only though it is to be written; Failure where mounting fails.
     """
     with _way(root, live, initramfs, write, known) as boot:
         if write and os.statvfs(boot).f_flag & os.ST_RDONLY:
@@ -141,7 +142,7 @@ def _plain_directory(root: str) -> str | None:
 
 @contextmanager
 def _mounted(found: str, point: str, write: bool) -> Iterator[str]:
-    """A mount of our own. It is gone afterwards: the umount writes what is left and marks the file system clean."""
+    """A mount of our own, gone afterwards: the umount writes what is left and marks the file system clean."""
     os.makedirs(point, mode=0o700, exist_ok=True)
     process.run("mount", "-o", "rw,nodev,nosuid,noexec" if write else "ro,nodev,nosuid,noexec", found, point)
     try:

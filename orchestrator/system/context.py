@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A generator as a `with` block: contextlib.contextmanager(), whose module takes longer to import than a change to carry out."""
+"""A generator as a `with` block. It stands in for contextlib's, whose import takes longer than to carry out a change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Block:
         return next(self.generator)
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
-        """Let the generator end, or give it the exception; whether it swallowed that."""
+        """Let the generator end, or give it the exception; returns whether the exception was handled."""
         if kind is None:
             try:
                 next(self.generator)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FIFREEZE and FITHAW: bring a file system's journal home, because GRUB reads it without replaying the journal.
+"""FIFREEZE and FITHAW: write a file system's journal to its final place, because GRUB reads it without replaying the journal.
 
 syncfs(2) commits the journal but does not empty it; freezing does (ostree-sysroot-deploy.c fsfreeze_thaw_cycle()).
 """
@@ -69,7 +69,7 @@ def _say_done(pipe: int) -> None:
 
 
 def _watch(directory: int, pipe: int) -> None:
-    """The child: wait for the parent's word, its death or the time-out; thaw unless all went well; never return."""
+    """The child: wait for the parent's message, its death or the time-out; thaw unless all went well; never return."""
     status = 0
     try:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -39,10 +39,10 @@ def volume(root: str) -> Volume | None:
 
 @contextmanager
 def reach(root: str, found: Volume | None) -> Iterator[str]:
-    """The directory that is the provisioned /var for the length of the block, mounted once more where only we look.
+    """The directory that is the provisioned /var for the length of the block, mounted once more on a directory of ours.
 
-    What is written there is for people and for a boot after a failure, so nothing here stands in the way of the reboot: where
-    the volume cannot be mounted, a warning is logged and the words go to a directory that is lost with this boot.
+    What is written there is for people and for a boot after a failure, so nothing here prevents the reboot: where
+    the volume cannot be mounted, a warning is logged and the files go to a directory that is lost with this boot.
     """
     if found is None:
         yield var.place(root)

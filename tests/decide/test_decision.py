@@ -46,7 +46,7 @@ def state(options: str = OPTIONS, *, stamp: bool = True, marker: bool = False, f
 def decide(
     intent: Intent, boot: BootState, *, at: Surroundings = HERE, on: Machine = MACHINE, by: Backend = Backend.NONE
 ) -> Decision:
-    """The decision from all facts, as run.py puts them together."""
+    """The decision from all facts, as planning.py puts them together."""
     return decision.decide(intent, at, on, decision.want(intent, on), boot, by)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scope.py against contextlib: the same blocks, the same answers."""
+"""context.py against contextlib: the same blocks, the same answers."""
 
 from __future__ import annotations
 
