@@ -117,7 +117,7 @@ check-machines: vm-product
 update-packages-list: setup
 	PYTHONPATH=vm-tests $(PYTHON) -m image.packagelist update
 
-# Every prediction of crashkernel= against nine real kernels; check-vm asks a sample.
+# Every prediction of crashkernel= against nine real kernels; check-vm asks a sample, of the six of x86_64 and aarch64.
 check-kernel: setup
 	$(PYTHON) -m pytest vm-tests/test_kernel.py --all-kernels
 

@@ -23,8 +23,8 @@ commands:
   plan      show what would be done and why, as a diff; writes nothing
   apply     do it; in the initramfs: decide, and hand the change over to `write` (kdump-karg.service)
   write     write what apply has handed over, at the end of the initramfs (kdump-karg-write.service)
-  status    show the chain from the wish to the loaded capture kernel
-  report    give the status once to the journal and the login console
+  status    show the chain from the config to the capture kernel, and the first broken link
+  report    write the status to the journal and the login console where a report is due
 
 options:
   --root DIR   look everything up below DIR, a captured tree; mount nothing
@@ -89,7 +89,7 @@ def main(argv: list[str]) -> int:
         log.say(log.ERROR, str(error))
         return error.exit_status
     except OSError as error:
-        log.say(log.ERROR, f"{error.filename or 'the system'}: {error.strerror or error}; nothing is half written")
+        log.say(log.ERROR, f"{error.filename or 'the system'}: {error.strerror or error}; no file is left half written")
         return Failure.exit_status
     except Exception as error:  # a bug of ours: still one line, unless somebody is looking for it
         if log.is_verbose():

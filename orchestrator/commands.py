@@ -37,7 +37,7 @@ def status(target: Target, json: bool) -> int:
 
 
 def report(target: Target) -> int:
-    """Give the report: the table to stdout, the verdict to stderr, which a unit of ours sends to the journal."""
+    """Give the report: the table to stdout, the verdict to stderr, which kdump-karg-report.service sends to the journal."""
     given = delivery.give(target)
     found = given.chain
     if given.news:
@@ -49,7 +49,7 @@ def report(target: Target) -> int:
 
 
 def apply(target: Target) -> int:
-    """Apply, and leave word of it for the rest of this boot and the next."""
+    """Apply, and note the outcome for the rest of this boot and the next."""
     return _carried_out(target, lambda: run.apply(target), _after_apply)
 
 
@@ -65,7 +65,7 @@ def write(target: Target) -> int:
     systemd_jobs.wait_for_stops()
     with var_mount.reach(target.root, left.var) as place:
         return _carried_out(
-            target, lambda: run.resume(target, left, place), lambda target, made: _leave_word(target, made, place)
+            target, lambda: run.resume(target, left, place), lambda target, made: _note_outcome(target, made, place)
         )
 
 
@@ -86,20 +86,20 @@ def _carried_out(target: Target, work: Callable[[], Plan], afterwards: Callable[
 
 
 def _after_apply(target: Target, made: Plan) -> None:
-    """Where the write is still to come, only the decision is noted, for whoever asks `status` meanwhile."""
+    """Where the write is still to come, only the decision is noted, for a `status` meanwhile."""
     if not (made.steps and target.live and run.in_initramfs(target)):
-        _leave_word(target, made, state.place(target.root))
+        _note_outcome(target, made, state.place(target.root))
         return
-    log.say(log.INFO, "it is written when all else in this initramfs is done")
+    log.say(log.INFO, "kdump-karg-write.service will write it at the end of this initramfs")
     decided = outcome.Outcome(made.decision.kind.value, made.decision.reason)
     _attempt(lambda: outcome.keep(target.root, decided), "status will not know of this decision")
 
 
-def _leave_word(target: Target, made: Plan, var: str) -> None:
+def _note_outcome(target: Target, made: Plan, var: str) -> None:
     """Ask for the reboot and note the outcome for the report; in a captured tree only the former.
 
-    The reboot unit waits for the end of ours, and then must find the request, also where ours was killed over the rest. `var` is
-    the directory of the provisioned /var. In a real root a report is due where something was written: what an interrupted first
+    The request comes first: the reboot unit must find it even if this process is killed during the rest. `var` is the directory
+    of the provisioned /var. In a real root a report is due where something was written: what an interrupted first
     boot had left, say.
     """
     initramfs = target.live and run.in_initramfs(target)
@@ -112,7 +112,7 @@ def _leave_word(target: Target, made: Plan, var: str) -> None:
 
 
 def _attempt(work: Callable[[], None], loss: str) -> None:
-    """Do what kdump can do without: it must not stand in the way of the reboot."""
+    """Do optional work; an error is logged and does not prevent the reboot."""
     try:
         work()
     except (KdumpKargError, OSError) as error:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stops a run. Every message is one sentence that names the file, the value and the fix."""
+"""The errors that end a run. Every message is one sentence that names the file, the value and the fix."""
 
 
 class KdumpKargError(Exception):

@@ -28,7 +28,7 @@ def is_verbose() -> bool:
 
 
 def debug(message: str, found: object = None) -> None:
-    """A message for whoever asked for all of them; what was found stands behind it, and is put into words only then."""
+    """A message that is shown only on request; `found` follows it, and is formatted only then."""
     if _verbose:
         say(DEBUG, message if found is None else f"{message}: {found}")
 

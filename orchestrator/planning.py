@@ -66,7 +66,7 @@ def gather(target: Target) -> Facts:
     if running is not None:
         return Facts(here, running)
     wanted = decision.want(wish, found)
-    return Facts(here, decision.hopeless(wanted, found), Question(wish, found, wanted))
+    return Facts(here, decision.reserves_nothing(wanted, found), Question(wish, found, wanted))
 
 
 def plan(target: Target) -> Plan:
@@ -118,7 +118,7 @@ def decide(target: Target, boot: str, found: BootState, facts: Facts) -> Decisio
 def left_over(target: Target, here: Surroundings) -> bool:
     """Did an earlier boot's run leave a mark of its own, or the stamp? /boot is in place. Costs three look-ups.
 
-    That is to be finished even where nothing asks any more: a wish of the rendered config is gone after the first boot.
+    That is to be finished even where nothing asks any more: an intent in the rendered config is gone after the first boot.
     """
     if decision.is_first_boot(here) or decision.switched_off(here):
         return False

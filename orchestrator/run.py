@@ -20,12 +20,12 @@ from orchestrator.write import handover, transaction
 
 
 def apply(target: Target) -> Plan:
-    """Plan, carry the plan out, and read everything again to see that it took. Raises Failure where it did not.
+    """Plan, carry the plan out, and read everything again to verify it. Raises Failure where the change is not there.
 
-    In a running initramfs the plan is handed over to `write`: others still write to the real root, and from our first byte on
-    Ignition would not run again to do it once more.
+    In a running initramfs the plan is handed over to `write`: other units still write to the real root, and after our first
+    write Ignition does not run again.
     """
-    return _told(lambda: _apply(target))
+    return _with_errors_named(lambda: _apply(target))
 
 
 def resume(target: Target, left: handover.Handover, var: str) -> Plan:
@@ -33,15 +33,16 @@ def resume(target: Target, left: handover.Handover, var: str) -> Plan:
 
     What lies on /boot is planned for anew; the value is the one that was weighed.
     """
-    return _told(lambda: _resume(target, left, var))
+    return _with_errors_named(lambda: _resume(target, left, var))
 
 
-def _told(work: Callable[[], Plan]) -> Plan:
-    """The work's plan; a Failure for an error of the system that nobody below has told."""
+def _with_errors_named(work: Callable[[], Plan]) -> Plan:
+    """The work's plan; an OSError that nothing below has turned into a message becomes a Failure."""
     try:
         return work()
     except OSError as error:
-        raise Failure(f"{error.filename or '/boot'}: {error.strerror}; nothing is half written, run apply again") from error
+        cure = "no file is left half written, run apply again"
+        raise Failure(f"{error.filename or '/boot'}: {error.strerror}; {cure}") from error
 
 
 def _apply(target: Target) -> Plan:

@@ -106,7 +106,7 @@ def check_reservation(line: str) -> None:
 
 
 def check_value(found: str) -> None:
-    """value.py, defaults.py: what may be written is one word that is in force; what is raised may be written as well."""
+    """crashkernel_value.py, defaults.py: what may be written is one word that is in force; what is raised may be written as well."""
     try:
         crashkernel_value.check(found, "here")
     except Refusal as refusal:
@@ -160,7 +160,7 @@ def check_conf(found: str) -> None:
 
 
 def check_json(found: str) -> None:
-    """rendered.py: what is asked for, or a refusal."""
+    """ignition_config.py: what is asked for, or a refusal."""
     try:
         ignition_config.parse(found)
     except Refusal:
@@ -185,7 +185,7 @@ def check_config(found: str) -> None:
 
 
 def check_iomem(found: str) -> None:
-    """memory.py, capture.py: memory, or a refusal; the kernel's size, or nothing."""
+    """memory.py, capture_kernel.py: memory, or a refusal; the kernel's size, or nothing."""
     capture_kernel.kernel_bytes(found)
     try:
         assert memory.parse(found).total > 0
@@ -194,7 +194,7 @@ def check_iomem(found: str) -> None:
 
 
 def check_crypttab(found: str) -> None:
-    """impact.py: the registers of every line."""
+    """sealing.py: the registers of every line."""
     sealing.crypt_options(found, found)
     impact.danger(sealing.Touched(found, found, (), sealing.crypt_options(found, found)))
     capture_kernel.debian_initrd(found, "7.2")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""run.py: what is read, in which order, and when an earlier boot's work is taken up."""
+"""planning.py and run.py: what is read, in which order, and when an earlier boot's work is finished."""
 
 from __future__ import annotations
 

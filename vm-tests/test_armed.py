@@ -176,7 +176,7 @@ def test_loaded_with_a_harmful_argument_is_not_armed(crashed: Machine) -> None:
     crashed.run(f"systemctl restart {KDUMP_UNIT}", timeout=300.0)
     number, document = status(crashed)
     assert (number, document["broken"], document["warnings"]) == (4, "capture command line", [])
-    assert "ignition.firstboot stays" in document["verdict"] and DEFAULTS in document["mend"]
+    assert "ignition.firstboot is on it" in document["verdict"] and DEFAULTS in document["mend"]
 
 
 def test_green_and_unarmed_is_impossible_on_a_later_boot(crashed: Machine) -> None:

@@ -64,7 +64,7 @@ def test_two_file_systems_labelled_boot(boot: Boot, new_disk: NewDisk, pristine_
 
 
 def assert_refused(machine: Machine, disk: Disk, pristine_entry: str, reason: str) -> None:
-    """The first boot reached the real root with the old entry, and whoever looks is told why."""
+    """The first boot reached the real root with the old entry; report, console and journal say why."""
     guest.settled(machine)
     assert machine.reset_count == 0
     report = guest.reported(machine)

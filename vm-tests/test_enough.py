@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is it enough? The size that is picked captures a vmcore, and one that is warned of does not.
+"""Is the size enough? The one that is picked captures a vmcore, and one that is warned of does not.
 
 Both machines give their capture kernel the machine's own initramfs, which is too large for the default of 192 MiB.
 """

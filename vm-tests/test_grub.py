@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GRUB itself on the lengths that orchestrator/grub.py keeps an entry off. The token is the command line the kernel prints."""
+"""GRUB itself on the lengths that orchestrator/rules/grub.py avoids. The token is the command line the kernel prints."""
 
 from __future__ import annotations
 
@@ -54,6 +54,6 @@ def test_an_edit_never_lands_where_grub_misreads(boot: Boot, new_disk: NewDisk, 
 
 
 def test_grub_misreads_such_a_length(boot: Boot, new_disk: NewDisk, pristine_entry: str) -> None:
-    """The hazard is real in this image's GRUB. When this fails, GRUB is mended and orchestrator/grub.py can go."""
+    """The hazard is real in this image's GRUB. When this fails, GRUB is repaired and orchestrator/rules/grub.py can go."""
     machine = boot(disk_with(new_disk(), bad_options(pristine_entry, LATER_BOOTS), stamp=False))
     machine.wait_serial("can't find command .*initrd", TIMEOUT)

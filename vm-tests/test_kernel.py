@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""orchestrator/crashkernel.py against real kernels. Without --all-kernels, a sample of the pairs of pair_table.py."""
+"""orchestrator/rules/crashkernel.py against real kernels. Without --all-kernels, a sample of the pairs of pair_table.py."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is to be done, decided from facts alone (DESIGN section 5). Nothing here reads or writes anything."""
+"""What is to be done, decided from facts alone (docs/operator.md, Decisions). Nothing here reads or writes anything."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Wanted:
     """The value to be on the command line, where it comes from, and the bytes it will reserve, or why it will reserve none.
 
     `needed_bytes`: what the capture kernel is expected to need, 0 where that was not looked at. `warning`: why the value,
-    though it will be written, may not do.
+    though it will be written, may be too small or unused.
     """
 
     crashkernel: str
@@ -51,7 +51,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Decision:
-    """A kind, the reason in one sentence, and what is wanted (None where nothing is or it cannot be told)."""
+    """A kind, the reason in one sentence, and what is wanted (None where nothing is or it is not known)."""
 
     kind: Kind
     reason: str
@@ -69,7 +69,7 @@ def is_verbose(here: Surroundings) -> bool:
 
 
 def switched_off(here: Surroundings) -> Decision | None:
-    """The decision where this program has no business, else None."""
+    """The decision where this program must not act, else None."""
     if here.capture_kernel:
         return Decision(Kind.SKIP, "this is the capture kernel (/proc/vmcore exists)")
     if cmdline.value(here.cmdline, SWITCH) in OFF:
@@ -102,7 +102,7 @@ def want(intent: Intent, machine: Machine) -> Wanted:
     return Wanted(text, rule, reservation.total, reservation.problem)
 
 
-def hopeless(wanted: Wanted, machine: Machine) -> Decision | None:
+def reserves_nothing(wanted: Wanted, machine: Machine) -> Decision | None:
     """REFUSE where the kernel would reserve nothing, so that a reboot would be for nothing, else None."""
     if wanted.reserved_bytes:
         return None
@@ -170,7 +170,8 @@ def obstacle(here: Surroundings, machine: Machine, wanted: Wanted, boot: BootSta
     if machine.arch.name == "s390x":
         return f"s390x boots what zipl made of {entry} and zipl is not run here; add crashkernel= to the image's arguments"
     if backend is not Backend.NONE:
-        return f"the boot loader reads a file that ostree's backend {backend.value} derives from {entry}; use bootloader=none"
+        cure = "use sysroot.bootloader=none, the only one supported"
+        return f"the boot loader reads a file that ostree's backend {backend.value} derives from {entry}; {cure}"
     if boot.options.text.count('"') % 2:
         return f"{entry} has a quote in its options that is not closed, so what is added would become a part of it; close it"
     options = bls.set_crashkernel(boot.options.text, wanted.crashkernel)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a change of the kernel command line would break, or would not reach: sealed volumes, and boots that do not take it from the entry."""
+"""What a changed command line would break or not reach: sealed volumes, and boots that do not take it from the entry."""
 
 from __future__ import annotations
 
@@ -64,5 +64,5 @@ def _sealed(what: str, pcrs: tuple[int, ...]) -> str:
     number = _changes(pcrs)[0]
     return (
         f"{what} with TPM register {number}, into which {MEASURED[number]}: it would not unlock after the change; "
-        "bind it to registers that stay, such as 7"
+        "bind it to registers that do not change, such as 7"
     )

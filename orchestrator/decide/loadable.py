@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Could a capture kernel be loaded? Without a service that loads it, and a kernel that can have one, the reservation is for nothing."""
+"""Will a service load the capture kernel, and can this kernel load one? If not, the reservation is for nothing."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _incapable(loader: Loader) -> str:
 
 
 def _cure(loader: Loader, name: str) -> str:
-    """How to get a service of that name, or of the name that the distribution gives it; "" stands for any."""
+    """How to get a service of that name, or of the name that the distribution gives it; "": any kdump service."""
     for words, _, its_name, package in FAMILIES:
         if set(words) & set(loader.family):
             return f"add the package {package} to the image" + ("" if name == its_name else f" and enable {its_name}")

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The steps that carry out a decision, as data. Each step is safe to lose power after, in this order (DESIGN I2).
+"""The steps that carry out a decision, as data. Power may be lost after any of them, in this order.
 
-A first boot ends with two names, the stamp and the entry, and no file system changes two names at once. So: one write of
-the entry adds the karg and takes `$ignition_firstboot` out (from here on Ignition does not run again); a config with
+The end of a first boot changes two names, the stamp and the entry, and no file system changes two names at once. So: one write
+of the entry adds the karg and takes `$ignition_firstboot` out (from here on Ignition does not run again); a config with
 secrets goes; the stamp is renamed, which GRUB sees as gone; a second write puts the variable back; the renamed stamp goes.
-Whatever is cut short is taken up where it stopped: the steps are worked out from what is there.
+Whatever is cut short is finished from where it stopped: the steps are worked out from what is there. (docs/developer.md, How
+the write survives a power cut.)
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Is it enough? How much memory the capture kernel needs, and what that makes of a crashkernel= value. Pure; sizes in bytes.
+"""How much memory the capture kernel needs, and what that makes of a crashkernel= value. Pure; sizes in bytes.
 
 The model is that of `kdumpctl estimate` (kdump-utils do_estimate()): kernel + modules + 3 x initramfs + 16 MiB + unlocking. Its
 three times the initramfs are the file and twice what it unpacks to, of an initramfs that holds a squashfs and so hardly
@@ -19,8 +19,8 @@ from orchestrator.rules.cmdline import KEY
 from orchestrator.rules.defaults import raised
 
 MIB = 1 << 20
-# Everything else: the kernel's tables, slabs, modules, udev and systemd, makedumpfile. Measured on linux 7.2 with systemd 262: with
-# 49 MiB for it a vmcore was captured, with 41 MiB the kernel panicked; a quarter is added.
+# Everything else: the kernel's tables, slabs, modules, udev and systemd, makedumpfile. Measured on linux 7.2 with systemd 262:
+# with 49 MiB for it a vmcore was captured, with 41 MiB the kernel panicked; a quarter is added.
 RUNTIME = 64 * MIB
 TABLES = 16 * MIB  # of that, what the kernel takes before it unpacks: measured 13 MiB; kdumpctl's allowance for all of it
 PAGES = 16  # one part in so many: files fill whole pages and have inodes. Measured: one in 20 and one in 40
@@ -40,21 +40,21 @@ def needed(capture: CaptureKernel, arch: str) -> int:
 
 
 def weigh(intent: Intent, machine: Machine, wanted: Wanted, capture: CaptureKernel | None) -> Wanted:
-    """What is wanted, with what is needed beside it: `auto` is raised to it, a size that somebody named only warned of."""
+    """What is wanted and what is needed: `auto` is raised to the need; a size that somebody named only gets a warning."""
     if capture is None:
         return wanted
     least = needed(capture, machine.arch.name)
     judged = Wanted(wanted.crashkernel, wanted.rule, wanted.reserved_bytes, wanted.problem, least)
     if wanted.reserved_bytes >= least:
         return judged
-    why = f"the capture kernel needs about {_mib(least)} MiB for {capture.path}"
+    why = f"the capture kernel needs about {_mib(least)} MiB with the initramfs {capture.path}"
     better = raised(wanted.crashkernel, least)
     reservation = crashkernel.evaluate(KEY + better, machine.memory, machine.arch)
     fits = reservation.total >= least and reservation.total * LARGEST_PART <= machine.memory.total
     if fits and is_auto(intent):
         rule = f"{wanted.rule}, raised because {why}"
         return Wanted(better, rule, reservation.total, "", least)
-    cure = f"write crashkernel={better}" if fits else "make that smaller, or add memory"
+    cure = f"write crashkernel={better}" if fits else "make that initramfs smaller, or add memory"
     warning = f"too small: {why}; {cure}"
     return Wanted(wanted.crashkernel, wanted.rule, wanted.reserved_bytes, wanted.problem, least, warning)
 

@@ -49,7 +49,7 @@ class BootState:
 
 
 def read(boot: str, line: str) -> BootState:
-    """The state for the deployment that the command line `line` booted. Refusal where it cannot be told."""
+    """The state for the deployment that the command line `line` booted. Refusal where it cannot be found out."""
     target = cmdline.ostree_target(line)
     if target is None:
         reason = "is empty" if not line.strip() else "has no ostree= argument"

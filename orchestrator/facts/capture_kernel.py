@@ -17,14 +17,19 @@ DEBIAN_INITRD = "/var/lib/kdump/initrd.img"  # kdump-tools' own default, a link 
 RELEASE = "proc/sys/kernel/osrelease"
 RELEASE_WORDS = ("$(uname -r)", "`uname -r`", "${KVER}", "$KVER")
 KERNEL = 64 << 20  # where /proc/iomem does not tell: more than any distribution's kernel has been seen to take
-# A kdump initramfs in the share of the machine's own: 39 to 66 MB were seen on Fedora CoreOS with Ignition's modules in and out.
+# A kdump initramfs is taken for one part in so many of the machine's own. Seen on Fedora CoreOS: 39 to 66 MB, with Ignition's
+# modules in and out.
 SHARE = 2
 KERNEL_PARTS = ("Kernel code", "Kernel rodata", "Kernel data", "Kernel bss")
 
 
 @dataclass(frozen=True)
 class CaptureKernel:
-    """What decides. `path`: the initramfs that was looked at, `memory`: the machine's, `unlock`: Argon2's for LUKS."""
+    """What decides how much it needs. All sizes are in bytes.
+
+    `path`: which initramfs was looked at, as it stands in a sentence after "the initramfs"; `memory`: the machine's;
+    `unlock`: what Argon2 takes for a LUKS volume.
+    """
 
     kernel: int
     initrd: Initrd
@@ -104,7 +109,7 @@ def _made(provisioned: str, boot: str, release: str, settings: str | None) -> tu
 
 
 def debian_initrd(settings: str, release: str) -> str:
-    """KDUMP_INITRD of the text of /etc/default/kdump-tools, the shell's words for the version replaced; "" where it has others."""
+    """KDUMP_INITRD in /etc/default/kdump-tools' text, the shell's words for the version replaced; "" where it has others."""
     path = DEBIAN_INITRD
     for line in settings.splitlines():
         key, equals, value = line.strip().partition("=")
@@ -122,7 +127,7 @@ def _expected(boot: str, entry: str, settings: str | None) -> tuple[Initrd, str]
         path = paths[0].removeprefix("/boot").lstrip("/") if key == "initrd" and paths else ""
         archive = initrd.read(boot, path) if path else None
         if archive:
-            return expected(archive, packed=settings is None), f"what kdump will make of /boot/{path}"
+            return expected(archive, packed=settings is None), f"that kdump will make of /boot/{path}"
     return None
 
 

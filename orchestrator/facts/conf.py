@@ -45,7 +45,7 @@ def parse(text: str, path: str) -> tuple[Setting, ...]:
         key, equals, text_value = line.partition("=")
         key = key.rstrip(" \t")
         if not equals:
-            raise Refusal(f"{where}: {line!r} is not a key=value line; write one of {', '.join(KEYS)} = a value")
+            raise Refusal(f"{where}: {line!r} is not a key=value line; known keys are {', '.join(KEYS)}")
         if key not in KEYS:
             raise Refusal(f"{where}: unknown key {key!r}; known keys are {', '.join(KEYS)}")
         settings.append(Setting(key, text_value.lstrip(" \t"), where))
@@ -96,7 +96,7 @@ def read(root: str) -> Conf:
 
 
 def is_strict(root: str) -> bool:
-    """Does the last readable word on `strict` say yes? Answers even where the rest of the configuration is malformed."""
+    """Is the last readable `strict=` yes? Answers even where the rest of the configuration is malformed."""
     answer = False
     for path in files(root):
         try:

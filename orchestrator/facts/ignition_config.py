@@ -80,7 +80,8 @@ def parse(text: str) -> Rendered:
         tuple(
             unit["name"]
             for unit in units
-            if isinstance(unit, dict) and isinstance(unit.get("name"), str) and unit.get("enabled") is True and not unit.get("mask")
+            if isinstance(unit, dict) and isinstance(unit.get("name"), str)
+            if unit.get("enabled") is True and not unit.get("mask")
         ),
         tuple(word[len(KEY) :] for word in wanted if isinstance(word, str) and word.startswith(KEY)),
     )

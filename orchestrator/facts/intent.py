@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What provisioning asks for: the first that speaks of Ignition's kernelArguments, our config, an enabled kdump unit."""
+"""What provisioning asks for, by the first that asks of Ignition's kernelArguments, our config, an enabled kdump unit."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def enabled_unit(root: str, config: Rendered) -> str:
 
 
 def choose(config: Rendered, own: Conf, enabled: str) -> Intent:
-    """The intent that takes precedence (DESIGN section 4)."""
+    """The intent that takes precedence (docs/operator.md, Ask for kdump)."""
     if config.kernel_arguments:
         return Intent(
             config.kernel_arguments, f"kernelArguments in /{ignition_config.PATH}", by_ignition=True, strict=own.strict

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the capture kernel's command line depends on, read and not judged (capture.py has the rules)."""
+"""What the capture kernel's command line depends on, read and not judged (capture_cmdline.py has the rules)."""
 
 from __future__ import annotations
 

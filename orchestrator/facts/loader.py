@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What will load the capture kernel, and what the running kernel was built with. Read, not judged."""
+"""Which services will load the capture kernel, and what the running kernel was built with. Read, not judged."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ EXTENSIONS = ("etc/extensions", "var/lib/extensions")
 
 @dataclass(frozen=True)
 class Loader:
-    """The facts. `lacks`: options that the kernel was built without, `config` says so; `family`: words of os-release;
-    `extended`: /usr is not all that there will be."""
+    """The facts. `lacks`: options that the kernel was built without, `config`: the file that says so; `family`: words of
+    os-release; `extended`: systemd-sysext will add files to /usr."""
 
     services: tuple[Service, ...]
     kexec: bool

@@ -19,7 +19,7 @@ from orchestrator.system import tree
 MAGIC = b"LUKS\xba\xbe"
 BINARY_HEADER = 4096
 LARGEST_HEADER = 4 << 20
-# Registers that hold what a boot loader measured of an entry (impact.py says what).
+# Registers that hold what a boot loader measured of an entry (decide/impact.py says what).
 OF_THE_ENTRY = (8, 9, 12)
 
 
@@ -85,7 +85,7 @@ def pin(protected: str) -> Token | None:
     """What a clevis JWE unlocks by, from its protected header (base64url of JSON); None where that cannot be read.
 
     A secret shared between pins (sss) is unlocked by any `t` of them. Those that no entry changes count first: where they are
-    enough, the secret does not depend on the others. Each pin inside a pin is a third longer, so that no header holds many.
+    enough, the secret does not depend on the others. Each pin inside a pin is a third longer, so the nesting is not deep.
     """
     node = _member(_object(_decode(protected)), "clevis")
     name = _text(node.get("pin"))
@@ -98,12 +98,12 @@ def pin(protected: str) -> Token | None:
     if not isinstance(shares, list):
         return Token("clevis sss")
     parts = [pin(_text(share).partition(".")[0]) for share in shares]
-    needed = sorted((part.pcrs for part in parts if part), key=_fickle)[: max(_number(settings.get("t")), 1)]
+    needed = sorted((part.pcrs for part in parts if part), key=_by_dependence)[: max(_number(settings.get("t")), 1)]
     return Token("clevis sss", tuple(sorted({number for pcrs in needed for number in pcrs})))
 
 
-def _fickle(pcrs: tuple[int, ...]) -> tuple[bool, int]:
-    """What does not depend on the entry sorts first, and then what depends on less."""
+def _by_dependence(pcrs: tuple[int, ...]) -> tuple[bool, int]:
+    """Sorts shares that do not depend on the entry first, and then those that depend on fewer registers."""
     return any(number in OF_THE_ENTRY for number in pcrs), len(pcrs)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may depend on the kernel command line besides kdump: volumes whose keys are sealed to it, and where this boot took it from."""
+"""What may depend on the command line besides kdump: volumes whose keys are sealed to it; and where this boot took it from."""
 
 from __future__ import annotations
 

@@ -80,7 +80,8 @@ def is_missing(root: str, program: str) -> bool:
 
 
 def _drop_ins(root: str, name: str) -> list[str]:
-    """The texts of the unit's drop-ins in the order in which they count: by name; one of a directory before hides its like."""
+    """The texts of the unit's drop-ins in the order in which they count: by name; a file in an earlier directory
+    hides one of the same name."""
     found = {
         file: f"{directory}/{name}.d/{file}"
         for directory in reversed(UNIT_DIRS)
@@ -91,7 +92,7 @@ def _drop_ins(root: str, name: str) -> list[str]:
 
 
 def _text(root: str, path: str) -> str:
-    """A file's text; nothing where it cannot be read, since then nothing is known that could be held against the unit."""
+    """A file's text; nothing where it cannot be read; then the unit is not judged."""
     try:
         content = tree.read_bytes(root, path)
     except Refusal:

@@ -47,7 +47,8 @@ def preset(root: str, unit: str) -> str | None:
     """The path of the preset file by which provisioning enables the unit; None where it does not.
 
     Files of both directories are read in the order of their names, the first line that matches decides, and a file below
-    /etc hides the vendor's of the same name (systemd.preset(5)). A vendor's preset can thus undo the wish but never is one.
+    /etc hides the vendor's of the same name (systemd.preset(5)). A vendor's preset can thus undo the
+    intent, but is never one itself.
     """
     admin = _presets(root, PRESET_DIR)
     if not admin:

@@ -11,7 +11,8 @@ UUID_PREFIX = "CRYPT-LUKS2-"
 
 
 def read(root: str) -> tuple[luks.Volume, ...]:
-    """Every LUKS2 volume that device mapper holds open, with what its header says; one whose header is elsewhere says nothing."""
+    """Every LUKS2 volume that device mapper holds open, with what its header says; nothing is known of one with a
+    detached header."""
     devices = [device for name in tree.names(root, BLOCK) if _is_luks2(root, name) for device in _below(root, name)]
     if not devices:
         return ()
@@ -19,7 +20,7 @@ def read(root: str) -> tuple[luks.Volume, ...]:
 
 
 def _is_luks2(root: str, name: str) -> bool:
-    """Is this block device a LUKS2 volume's inside?"""
+    """Is this block device the unlocked side of a LUKS2 volume?"""
     uuid = tree.read_text(root, f"{BLOCK}/{name}/dm/uuid") if name.startswith("dm-") else None
     return uuid is not None and uuid.startswith(UUID_PREFIX)
 

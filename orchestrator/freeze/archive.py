@@ -54,7 +54,7 @@ def unpack(wanted: Suite, cache: str, environment: Mapping[str, str]) -> Unpacke
 
 
 def _uri(environment: Mapping[str, str]) -> str:
-    """Where the archive is: the environment's word, else the machine's own Debian source."""
+    """Where the archive is: the one that the environment names, else the machine's own Debian source."""
     if environment.get(ARCHIVE_ENV):
         return environment[ARCHIVE_ENV]
     listed = _run(["apt-get", "indextargets", "--format", TARGET_FORMAT, "Created-By: Packages"])

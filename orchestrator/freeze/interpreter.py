@@ -32,7 +32,8 @@ class Interpreter:
         return os.path.join(self.root, "usr/lib", f"python{self.version}")
 
     def run(self, arguments: Sequence[str], *, path: Sequence[str] = (), stdin: str = "") -> str:
-        """Standard output of a run with `path` before the standard library; Failure with its last words."""
+        """Standard output of a run with `path` before the standard library; Failure with the last line of its
+        error output."""
         files = {library.soname: library.file.path for library in self.libraries}
         loader = files[os.path.basename(self.program.interpreter)]  # the C library asks for it by that name
         library_path = os.pathsep.join(sorted({os.path.dirname(file) for file in files.values()}))

@@ -3,8 +3,8 @@
 
 Here, and nowhere else, the cost of importing is dealt with. Every module names what it uses in import statements at its top, as
 everywhere. In the frozen program such a statement gives a module that has not run yet: its code is read and run when a name of
-it is asked for the first time (`from module import Name` asks at once). So a run pays only for the modules that it uses. Every import
-of this module itself is paid for by every run, so there is none that the interpreter has not already made.
+it is asked for the first time (`from module import Name` asks at once). So a run pays only for the modules that it uses. Every
+import of this module itself is paid for by every run, so there is none that the interpreter has not already made.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ else:
 DEBUG_ENV = "KDUMP_KARG_DEBUG"
 INTERRUPTED = 130  # what a shell reports for SIGINT
 LOCAL_HEADER = 30  # bytes before the name in a zip's local file header (APPNOTE.TXT 4.3.7); our zips have no extra field
-MODULES, TABLE = "modules", "modules.table"  # files of the zip: the code of all modules, and {name: (is a package, offset, size)}
+MODULES, TABLE = "modules", "modules.table"  # in the zip: the code of all modules, and {name: (is a package, offset, size)}
 INIT = "/__init__"
 
 

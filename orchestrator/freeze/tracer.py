@@ -35,7 +35,7 @@ def listed() -> str:
 
 
 def main(output: str) -> None:
-    """Obey the orders, then write the list."""
+    """Carry out the orders, then write the list."""
     for order in sys.stdin.read().splitlines():
         verb, *words = order.split("\t")
         if verb == "run":

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chain from the wish to the dump, and its first broken link.
+"""The chain from the intent to the dump, and its first broken link.
 
-intent -> provisioning -> entry -> command line -> reserved -> loaded -> capture command line; the last vmcore, if any, is told
-beside it.
+intent -> provisioning -> entry -> command line -> reserved -> loaded -> capture command line; the last vmcore, if any, is shown
+as well.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NOT_ARMED = 4  # exit status
 
 @dataclass(frozen=True)
 class Chain:
-    """All links in order up to and with the first broken one, and what is told beside them.
+    """All links in order up to and with the first broken one, and what is shown as well.
 
     `reserved` is what the kernel set aside and `needed` what the capture kernel is estimated to need, in bytes; None where
     there is no number.
@@ -61,13 +61,13 @@ class Chain:
         if not self.reserved or self.needed is None or self.reserved >= self.needed:
             return ()
         return (
-            f"about {-(-self.needed >> 20)} MiB are needed and {self.reserved >> 20} MiB are reserved, so that a dump may fail: "
-            "give a larger crashkernel=",
+            f"about {-(-self.needed >> 20)} MiB are needed and {self.reserved >> 20} MiB are reserved, "
+            "so that a dump may fail: give a larger crashkernel=",
         )
 
     @property
     def verdict(self) -> str:
-        """The whole in one sentence."""
+        """The state of the whole chain in one sentence."""
         broken = self.broken
         if not self.wanted:
             return "kdump is not wanted: nothing in the provisioned system asks for it"
@@ -85,7 +85,7 @@ def read(target: Target) -> Chain:
     try:
         wish = intent.read(root)
     except Refusal as refusal:
-        return Chain(True, (Link("intent", False, str(refusal), "then run kdump-karg status again"),), vmcore)
+        return Chain(True, (Link("intent", False, str(refusal), "correct that, then run kdump-karg status again"),), vmcore)
     values = cmdline.crashkernel_values(here.cmdline)
     if not wish.wanted and not values:
         return Chain(False, (), vmcore)
@@ -112,7 +112,7 @@ def read(target: Target) -> Chain:
 
 
 def _needed(root: str) -> int | None:
-    """What the capture kernel is estimated to need; None where that cannot be told."""
+    """What the capture kernel is estimated to need, in bytes; None where that is not known."""
     try:
         line = machine.surroundings(root).cmdline
         found = capture_kernel.read(root, tree.resolve(root, "boot"), line)

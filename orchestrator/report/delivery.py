@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report that a machine gives once after its provisioning, and again whenever it is not armed: journal and login console."""
+"""The report, on journal and login console: once after provisioning, and in every boot that is not armed."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ STATUS = "run/kdump-karg/status.json"
 
 @dataclass(frozen=True)
 class Report:
-    """What was found, and whether that is worth a word: it was asked for, or kdump is wanted and not armed."""
+    """What was found, and whether it is to be reported: a report was asked for, or kdump is wanted and not armed."""
 
     chain: Chain
     news: bool
 
 
 def give(target: Target) -> Report:
-    """Write the report and take back the notes that asked for it, so that good news is told once.
+    """Write the report and take back the notes that asked for it, so an armed machine is reported once.
 
-    The login console is spared what nobody wants to know.
+    The login console gets nothing where kdump is not wanted.
     """
     found = chain.read(target)
     news = is_due(target.root) or (found.wanted and not found.armed)

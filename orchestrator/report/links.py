@@ -11,7 +11,7 @@ from orchestrator.facts import bootstate, kdumpconf, machine, unit
 from orchestrator.facts.intent import Intent
 from orchestrator.facts.machine import Surroundings
 from orchestrator.rules import capture_cmdline, cmdline, crashkernel, dump_blockers
-from orchestrator.rules.capture_cmdline import Facts, Forecast
+from orchestrator.rules.capture_cmdline import Facts, Prediction
 from orchestrator.system import bootfs, tree
 from orchestrator.system.target import Target
 from orchestrator.write import outcome
@@ -21,7 +21,7 @@ CRASH_SIZE = ("sys/kernel/kexec/crash_size", "sys/kernel/kexec_crash_size")
 CRASH_LOADED = ("sys/kernel/kexec/crash_loaded", "sys/kernel/kexec_crash_loaded")
 CAPTURE = "capture command line"
 NAMES = ("intent", "provisioning", "entry", "command line", "reserved", "loaded", CAPTURE)
-BY_HAND = "add crashkernel= to the kernel arguments as any other and reboot"
+BY_HAND = "add crashkernel= to the kernel arguments by hand and reboot"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Capture:
     """What is known of the capture kernel's command line: the facts, what the rules make of them, and what may cost a dump."""
 
     facts: Facts
-    forecast: Forecast
+    prediction: Prediction
     warnings: tuple[str, ...] = ()
 
 
@@ -62,13 +62,13 @@ def intent_link(wish: Intent) -> Link:
 def provisioning_link(found: outcome.Outcome | None) -> Link:
     """What this boot's run of `apply` came to, where there was one."""
     if found is None:
-        return Link("provisioning", True, "nothing was done in this boot")
+        return Link("provisioning", True, "no decision is recorded for this boot")
     ok = found.kind in (Kind.SKIP.value, Kind.ACTIVE.value, Kind.CHANGE.value)
-    return Link("provisioning", ok, found.reason, f"then provision again, or {BY_HAND}")
+    return Link("provisioning", ok, found.reason, f"correct that and provision again, or {BY_HAND}")
 
 
 def entry_link(target: Target, here: Surroundings) -> Link:
-    """Does the entry of the booted deployment have it? A machine that runs with it needs no readable /boot."""
+    """Does the entry of the booted deployment have crashkernel=? A machine that runs with it needs no readable /boot."""
     try:
         with bootfs.reach(target.root, live=target.live, initramfs=here.initramfs, write=False) as boot:
             state = bootstate.read(boot, here.cmdline)
@@ -83,14 +83,15 @@ def entry_link(target: Target, here: Surroundings) -> Link:
 
 
 def cmdline_link(values: tuple[str, ...]) -> Link:
-    """Did the running kernel get it?"""
+    """Did the running kernel get crashkernel=?"""
     if not values:
-        return Link("command line", False, "/proc/cmdline has no crashkernel=", "reboot once, or check the boot loader")
+        mend = "reboot once; if that does not help, check which entry the boot loader boots"
+        return Link("command line", False, "/proc/cmdline has no crashkernel=", mend)
     return Link("command line", True, f"/proc/cmdline has crashkernel={cmdline.in_force(values)}")
 
 
 def reserved_link(root: str, here: Surroundings, reserved: int | None, needed: int | None = None) -> Link:
-    """Did the running kernel set memory aside, and how much beside what the capture kernel needs?"""
+    """Did the running kernel set memory aside, and how does it compare with what the capture kernel needs?"""
     if reserved:
         beside = "" if needed is None else f", about {-(-needed >> 20)} MiB are needed"
         return Link("reserved", True, f"{reserved} bytes ({reserved >> 20} MiB) are reserved{beside}")
@@ -105,7 +106,9 @@ def _prediction(root: str, here: Surroundings) -> str:
     except Refusal as refusal:
         return str(refusal)
     problem = crashkernel.evaluate(here.cmdline, found.memory, found.arch).problem
-    return f'its rules say "{problem}": give a size that fits' if problem else "look for crashkernel in the kernel's log"
+    if not problem:
+        return "look for crashkernel in the kernel's log"
+    return f'the kernel\'s rules say "{problem}": give a size that fits'
 
 
 def loaded_link(loaded: bool, reserved: int | None) -> Link:
@@ -124,16 +127,16 @@ def read_capture(root: str, loaded: bool) -> Capture | Link:
         return Link(CAPTURE, False, str(refusal))
     if facts is None:
         return Link(CAPTURE, True, "not known: no kdump package whose rules are known is installed")
-    expected = capture_cmdline.forecast(facts)
+    expected = capture_cmdline.predict(facts)
     return Capture(facts, expected, dump_blockers.warnings(facts, expected))
 
 
 def capture_link(found: Capture) -> Link:
-    """Is the line that the capture kernel gets free of what costs the dump? What was given counts more than what would be."""
-    line = found.forecast.line if found.facts.recorded is None else found.facts.recorded
+    """Is the capture kernel's line free of what costs the dump? A recorded line counts more than a predicted one."""
+    line = found.prediction.line if found.facts.recorded is None else found.facts.recorded
     if line is None:
-        return Link(CAPTURE, True, f"not known: {found.forecast.unknown}")
-    problem = dump_blockers.harm(found.facts, line)
+        return Link(CAPTURE, True, f"not known: {found.prediction.unknown}")
+    problem = dump_blockers.blocker(found.facts, line)
     if problem is not None:
         return Link(CAPTURE, False, problem.reason, problem.mend)
     source = "as noted when it was loaded" if found.facts.recorded is not None else f"by {found.facts.package.value}'s rules"

@@ -97,7 +97,7 @@ def capture_document(found: Capture) -> dict[str, str | None]:
     return {
         "package": found.facts.package.value,
         "config": found.facts.config.path,
-        "predicted": found.forecast.line,
-        "unknown": found.forecast.unknown or None,
+        "predicted": found.prediction.line,
+        "unknown": found.prediction.unknown or None,
         "recorded": found.facts.recorded,
     }

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Other people's rules as data and pure functions: the kernel's, ostree's, GRUB's, the kdump packages'. Nothing here touches a file."""
+"""The rules of the kernel, ostree, GRUB and the kdump packages, as data and pure functions. Nothing here touches a file."""

@@ -2,8 +2,8 @@
 """What differs between architectures and kernel versions where crashkernel= is concerned, as data.
 
 Sources: linux arch/*/include/asm/{setup.h,crash_reserve.h}, kernel/crash_reserve.c (6.12, 7.2), kernel/crash_core.c and each
-architecture's own reserve_crashkernel() (6.1), lib/cmdline.c. Read and booted: x86_64 and aarch64 6.1, 6.12, 7.2, and with one
-request each riscv64 7.2 and ppc64le 6.1, 7.2. Read only: s390x, and riscv64 6.1.
+architecture's own reserve_crashkernel() (6.1), lib/cmdline.c. Read and booted: x86_64 and aarch64 6.1, 6.12, 7.2, and with 14
+requests each riscv64 7.2 and ppc64le 6.1, 7.2. Read only: s390x, and riscv64 6.1.
 A version in between follows the last change known before it. These changes are placed by their upstream version and were not
 read there: 6.2 (aarch64 tries above 4 GiB too), 6.6 (kexec_crash_size counts the low part), 6.7 (one code for all), 6.15
 (ppc64le joins it), 6.17 (,cma), 7.0 (memparse; it may be later).

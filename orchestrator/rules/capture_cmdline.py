@@ -57,7 +57,7 @@ class Facts:
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Prediction:
     """The line that the next load gives; None where it cannot be known, and then `unknown` says why."""
 
     line: str | None
@@ -68,13 +68,13 @@ class _Unknown(Exception):
     """The line cannot be known, for the reason in `args`."""
 
 
-def forecast(facts: Facts) -> Forecast:
+def predict(facts: Facts) -> Prediction:
     """The line by the package's own rules. Pure; never raises."""
     rules = {Package.KDUMP_UTILS: _kdump_utils, Package.KDUMP_TOOLS: _kdump_tools, Package.SUSE: _suse}
     try:
-        return Forecast(rules[facts.package](facts).strip())
+        return Prediction(rules[facts.package](facts).strip())
     except _Unknown as unknown:
-        return Forecast(None, str(unknown))
+        return Prediction(None, str(unknown))
 
 
 def recorded(text: str) -> str | None:
@@ -179,5 +179,5 @@ def _evaluated(line: str, script: str) -> str:
     """The line where it passes unharmed through the shell command that the script builds of it. Raises _Unknown."""
     for char in line:
         if char in SHELL_READS:
-            raise _Unknown(f"it holds {char!r}, and {script} has a shell evaluate it once more")
+            raise _Unknown(f"the line holds {char!r}, and {script} has a shell evaluate it once more")
     return " ".join(line.split(" ")).strip()

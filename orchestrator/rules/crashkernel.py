@@ -2,8 +2,8 @@
 """`crashkernel=`: what the kernel would make of it on a given machine.
 
 A transcription of the rules of linux kernel/crash_reserve.c; what differs between versions and architectures is data in
-arch.py. Every refusal carries the kernel's own message. The kernel accepts more than anybody means (octal sizes, trailing text): what
-may be written is for value.py to say. vm-tests/test_kernel.py asks real kernels whether this page is right.
+arch.py. Every refusal carries the kernel's own message. The kernel accepts more than anybody means (octal sizes, trailing
+text): crashkernel_value.py says what may be written. vm-tests/test_kernel.py asks real kernels whether this module is right.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def memparse(text: str, at: int, lax: bool = False) -> tuple[int, int]:
 
 
 def _digits(text: str, base: int, lax: bool) -> int:
-    """The value of digits; int() refuses thousands of decimal ones, of which the kernel has an opinion."""
+    """The value of digits; int() refuses thousands of decimal digits; the kernel reads them all."""
     if base != 10 or len(text) <= 20:
         return int(text or "0", base)
     if not lax:

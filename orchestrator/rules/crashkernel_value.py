@@ -63,7 +63,10 @@ def _check_shape(text: str, where: str) -> None:
             raise Refusal(f"{where}: crashkernel={text} is malformed (a size with ,high takes no range); write {FORMS}")
         return
     body, at_sign, offset = text.partition("@")
-    problem = _ranges_problem(body) if ":" in body else ("" if body and body == "".join(_numbers(body)) else "no range, no size")
+    if ":" in body:
+        problem = _ranges_problem(body)
+    else:
+        problem = "" if body and body == "".join(_numbers(body)) else "neither a size nor a range"
     if not problem and at_sign and (not offset or offset != "".join(_numbers(offset))):
         problem = "crashkernel: Memory value expected after '@'"
     if problem:

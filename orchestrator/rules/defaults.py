@@ -96,7 +96,7 @@ def shape(value: str) -> Shape:
 
 
 def raised(value: str, size: int) -> str:
-    """The value with every size below `size` (bytes) raised to it, rounded up to whole steps; the rest stays as it is written."""
+    """The value with every size below `size` (bytes) raised to it, rounded up to whole steps; the rest stays as written."""
     found = shape(value)
     enough = f"{-(-size // STEP) * STEP // MIB}M"
     pieces = value.removesuffix(found.after).split(",")

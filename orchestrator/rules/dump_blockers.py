@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What must not be on the capture kernel's command line, what must, and what a configuration has lost. Rules only."""
+"""What must not be on the capture kernel's command line, what must, and which safeguards a configuration lacks. Rules only."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from orchestrator.rules import capture_cmdline, cmdline
-from orchestrator.rules.capture_cmdline import Facts, Forecast, Package
+from orchestrator.rules.capture_cmdline import Facts, Package, Prediction
 
 FIRST_BOOT = "ignition.firstboot"
 # With these there is no dump. Every package's default list removes hugepages (but SUSE's, hugepagesz).
@@ -31,24 +31,25 @@ UNIT = {
 
 
 @dataclass(frozen=True)
-class Harm:
+class Blocker:
     """What is wrong with a line, and how to mend it."""
 
     reason: str
     mend: str
 
 
-def harm(facts: Facts, line: str) -> Harm | None:
+def blocker(facts: Facts, line: str) -> Blocker | None:
     """The first thing for which this line would give no dump, None for a clean one."""
     for word in cmdline.words(line):
         name, _, value = word.text.partition("=")
         if name in FATAL and value not in SWITCHED_OFF:
-            return Harm(f"{word.text} stays: {FATAL[name]}", _removal(facts, name))
+            return Blocker(f"{word.text} is on it: {FATAL[name]}", _removal(facts, name))
     for name in _needed(facts):
         if cmdline.value(line, name) is None:
             override = OVERRIDE[facts.package]
             reason = f"it has no {name}=, and the capture kernel would not find its root"
-            return Harm(reason, f"add {name}= to {override} in {facts.config.path}, or take {override} out; {_restart(facts)}")
+            mend = f"add {name}= to {override} in {facts.config.path}, or take {override} out; {_restart(facts)}"
+            return Blocker(reason, mend)
     return None
 
 
@@ -61,14 +62,15 @@ def _needed(facts: Facts) -> tuple[str, ...]:
     return ()
 
 
-def warnings(facts: Facts, expected: Forecast) -> tuple[str, ...]:
+def warnings(facts: Facts, expected: Prediction) -> tuple[str, ...]:
     """One sentence for everything that may cost a dump some day."""
     found = [_lost_from_the_list(facts), _without_root(facts), _stale(facts, expected)]
     line = facts.recorded or expected.line or ""
     for word in cmdline.words(line):
         name, _, value = word.text.partition("=")
         if name in DOUBTFUL and value not in SWITCHED_OFF:
-            found.append(f"the capture kernel gets {word.text}, which may cost it its memory: {_removal(facts, name)}")
+            harm = f"the capture kernel gets {word.text}, which may take the memory that it needs"
+            found.append(f"{harm}: {_removal(facts, name)}")
     return tuple(text for text in found if text)
 
 
@@ -91,7 +93,7 @@ def _without_root(facts: Facts) -> str:
     return f"KDUMP_COMMANDLINE in {facts.config.path} names no root=: use KDUMP_COMMANDLINE_APPEND to add arguments instead"
 
 
-def _stale(facts: Facts, expected: Forecast) -> str:
+def _stale(facts: Facts, expected: Prediction) -> str:
     """Was the capture kernel loaded before the configuration was changed?"""
     if facts.recorded is None or expected.line is None or facts.recorded.split() == expected.line.split():
         return ""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lengths of an entry at which GRUB 2.14 writes past its own buffer, and blanks that keep an edit off them.
+"""Lengths of an entry at which GRUB 2.14 writes past its own buffer, and blanks that avoid them.
 
 GRUB 2.14's blscfg (grub-core/commands/blsuki.c) counts one byte too few in two places: blsuki_field_append() forgets the
 blank that it puts behind a variable's value, bls_get_linux() the newline behind the command. Where a text fills its last

@@ -37,7 +37,8 @@ def parse(text: str) -> Memory:
         try:
             ranges.append((int(start, 16), int(end, 16) + 1))
         except ValueError:
-            raise Refusal(f"/{IOMEM}: the line {line!r} is not an address range; take the file from the running kernel") from None
+            cure = "take the file from the running kernel"
+            raise Refusal(f"/{IOMEM}: the line {line!r} is not an address range; {cure}") from None
     memory = Memory(tuple(ranges))
     if not ranges:
         raise Refusal(f"/{IOMEM} lists no System RAM, so no reservation can be predicted; take it from the running kernel")

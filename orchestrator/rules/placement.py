@@ -86,7 +86,7 @@ def _low_size(rule: Low, request: Request, default_low: int) -> int:
 
 
 def _with_low(base: int, size: int, low: int, memory: Memory, arch: Arch) -> Reservation:
-    """The whole, with a low part if the base calls for one; that cannot be had: nothing."""
+    """The reservation with its low part, if the base calls for one; nothing where that part cannot be placed."""
     if arch.low_limit is None or base < arch.low_limit or not low:
         return Reservation(size)
     if highest(memory, low, arch, Window.LOW) is None:

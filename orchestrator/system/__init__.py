@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The doors to the operating system: files below a root directory, other programs, mounts, locks. Nothing here knows of kdump."""
+"""The operating system: files below a root directory, other programs, mounts, locks. Nothing here knows of kdump."""

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reach the boot file system: find it by its label, mount it where nobody else looks, and leave it clean.
+"""Reach the boot file system: find it by its label, mount it, and unmount it again.
 
-In the initramfs nobody has mounted /boot. A /boot that is a directory of the root file system is used where it is.
+In the initramfs nobody has mounted /boot. Where a unit runs the program, no other process sees its mounts (MountFlags=slave).
+A /boot that is a directory of the root file system is used where it is.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 from orchestrator.errors import Failure, Refusal
 from orchestrator.system import lock, process, tree
-from orchestrator.system.context import scope
+from orchestrator.system.context import contextmanager
 
 LABEL = "boot"
 LINK = f"disk/by-label/{LABEL}"
@@ -58,15 +59,15 @@ def device(root: str) -> str | None:
     return found[0] if found else None
 
 
-@scope
+@contextmanager
 def reach(root: str, *, live: bool, initramfs: bool, write: bool, known: str | None = None) -> Iterator[str]:
     """The directory under which the boot file system is reached for the length of the block.
 
     `known`: what labelled() answered when udev ran, for the end of the initramfs, where its database is gone.
 
-    On a captured tree (`live` false) that is its boot/ and nothing is mounted. Whoever mounts or writes is alone with it (see
-    lock.py). Raises Refusal where no boot file system can be told, another keeps it, or it is read-only though it is to be
-    written; Failure where mounting fails.
+    On a captured tree (`live` false) that is its boot/ and nothing is mounted. A run that mounts or writes excludes all others
+    (see lock.py). Raises Refusal where it is not clear which file system is the one, where another run holds the lock, and
+    where it is read-only though it is to be written; Failure where mounting fails.
     """
     with _way(root, live, initramfs, write, known) as boot:
         if write and os.statvfs(boot).f_flag & os.ST_RDONLY:
@@ -74,7 +75,7 @@ def reach(root: str, *, live: bool, initramfs: bool, write: bool, known: str | N
         yield boot
 
 
-@scope
+@contextmanager
 def _way(root: str, live: bool, initramfs: bool, write: bool, known: str | None) -> Iterator[str]:
     """The locks and mounts of one of the three cases: the initramfs, the real root, a captured tree."""
     place = tree.resolve(root, IN_REAL_ROOT)
@@ -91,7 +92,7 @@ def _way(root: str, live: bool, initramfs: bool, write: bool, known: str | None)
             yield place
 
 
-@scope
+@contextmanager
 def _alone(root: str) -> Iterator[None]:
     """No other run mounts or remounts meanwhile. The lock is on a directory of ours, because /boot may not be mounted yet."""
     directory = tree.resolve(root, RUN_DIR)
@@ -100,14 +101,14 @@ def _alone(root: str) -> Iterator[None]:
         yield
 
 
-@scope
+@contextmanager
 def _deployments(root: str) -> Iterator[None]:
     """ostree deploys nothing meanwhile. Its lock is a file below /sysroot, which many systems mount read-only."""
     with _writable(tree.resolve(root, lock.SYSROOT), tree.exists(root, lock.SYSROOT)), lock.against_ostree(root):
         yield
 
 
-@scope
+@contextmanager
 def _from_initramfs(root: str, write: bool, known: str | None) -> Iterator[str]:
     """The labelled file system on a mount point of ours, or the /boot that is part of the root file system."""
     found = labelled(root) if known is None else known
@@ -139,9 +140,9 @@ def _plain_directory(root: str) -> str | None:
     return None
 
 
-@scope
+@contextmanager
 def _mounted(found: str, point: str, write: bool) -> Iterator[str]:
-    """A mount of our own. It is gone afterwards: the umount writes what is left and marks the file system clean."""
+    """A mount of our own, gone afterwards: the umount writes what is left and marks the file system clean."""
     os.makedirs(point, mode=0o700, exist_ok=True)
     process.run("mount", "-o", "rw,nodev,nosuid,noexec" if write else "ro,nodev,nosuid,noexec", found, point)
     try:
@@ -150,7 +151,7 @@ def _mounted(found: str, point: str, write: bool) -> Iterator[str]:
         process.run("umount", point)
 
 
-@scope
+@contextmanager
 def _writable(directory: str, write: bool) -> Iterator[str]:
     """A /boot that is in place already; one that is mounted read-only is made writable for the length of the block."""
     if not write or not os.statvfs(directory).f_flag & os.ST_RDONLY:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A generator as a `with` block: contextlib.contextmanager(), whose module takes longer to import than a change to carry out."""
+"""A generator as a `with` block. It stands in for contextlib's, whose import takes longer than to carry out a change."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Block:
         return next(self.generator)
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
-        """Let the generator end, or give it the exception; whether it swallowed that."""
+        """Let the generator end, or give it the exception; returns whether the exception was handled."""
         if kind is None:
             try:
                 next(self.generator)
@@ -43,7 +43,7 @@ class Block:
         raise RuntimeError("generator didn't stop after throw()")
 
 
-def scope(function: Callable[P, Iterator[T]]) -> Callable[P, AbstractContextManager[T]]:
+def contextmanager(function: Callable[P, Iterator[T]]) -> Callable[P, AbstractContextManager[T]]:
     """The decorator."""
 
     def begin(*args: P.args, **kwargs: P.kwargs) -> AbstractContextManager[T]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How much root may still write to a file system. Read from the running kernel, for a captured tree too: it lies on a disk here."""
+"""Free space as root sees it. For a captured tree it is that of this machine's file system, because the tree lies on it."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""FIFREEZE and FITHAW: bring a file system's journal home, because GRUB reads it without replaying the journal.
+"""FIFREEZE and FITHAW: write a file system's journal to its final place, because GRUB reads it without replaying the journal.
 
 syncfs(2) commits the journal but does not empty it; freezing does (ostree-sysroot-deploy.c fsfreeze_thaw_cycle()).
 """
@@ -37,7 +37,7 @@ def settle(path: str) -> None:
         _freeze_and_thaw(directory, path)
         _say_done(watched)
     finally:
-        os.close(watched)  # without the word before it the child thaws
+        os.close(watched)  # where nothing was written before it, the child thaws
         os.waitpid(watchdog, 0)
         os.close(directory)
 
@@ -56,7 +56,8 @@ def _freeze_and_thaw(directory: int, path: str) -> None:
     except OSError as error:
         if error.errno == errno.EINVAL:  # somebody else has thawed it; to freeze it was enough
             return
-        raise Failure(f"{path} could not be thawed at once ({error.strerror}); check the file system") from error
+        message = f"{path} could not be thawed ({error.strerror}), a child process tries again; check the file system"
+        raise Failure(message) from error
 
 
 def _say_done(pipe: int) -> None:
@@ -68,7 +69,7 @@ def _say_done(pipe: int) -> None:
 
 
 def _watch(directory: int, pipe: int) -> None:
-    """The child: wait for the parent's word, its death or the time-out; thaw unless all went well; never return."""
+    """The child: wait for the parent's message, its death or the time-out; thaw unless all went well; never return."""
     status = 0
     try:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 
 from orchestrator.errors import Failure, Refusal
 from orchestrator.system import tree
-from orchestrator.system.context import scope
+from orchestrator.system.context import contextmanager
 
 WAIT_SECONDS = 30.0
 POLL_SECONDS = 0.02
@@ -27,7 +27,7 @@ OSTREE_LOCK = "lock"
 WHOLE_FILE = (1).to_bytes(2, sys.byteorder) + bytes(30)
 
 
-@scope
+@contextmanager
 def alone(directory: str) -> Iterator[None]:
     """Be the only one of our runs that works on this directory. Leaves nothing there; goes with the process.
 
@@ -41,7 +41,7 @@ def alone(directory: str) -> Iterator[None]:
         os.close(opened)
 
 
-@scope
+@contextmanager
 def against_ostree(root: str) -> Iterator[None]:
     """Keep ostree from deploying below this root, by its own lock; nothing to keep from where there is no repository.
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one door to other programs. posix_spawn and a pipe: the subprocess package costs more than all of `apply`."""
+"""The only module that starts other programs. posix_spawn and a pipe: the subprocess package costs more than all of `apply`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def find(name: str) -> str:
 
 
 def run(*argv: str) -> str:
-    """What the program writes, both streams together; Failure with the whole command and its words if it fails."""
+    """What the program writes, both streams together; Failure with the whole command and its output if it fails."""
     log.debug(f"running {' '.join(argv)}")
     program = find(argv[0])
     read_end, write_end = os.pipe()
@@ -34,5 +34,6 @@ def run(*argv: str) -> str:
         output = pipe.read().strip()
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     if status:
-        raise Failure(f"{' '.join(argv)} failed with status {status}: {' / '.join(output.splitlines()) or 'it said nothing'}")
+        complaint = f": {' / '.join(output.splitlines())}" if output else " and no message"
+        raise Failure(f"{' '.join(argv)} failed with status {status}{complaint}")
     return output

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The units that systemd is still stopping: what they write when they are stopped is not there yet.
+"""Waits for units that systemd is still stopping, because some of them write when they are stopped.
 
 Units that are ordered before initrd-switch-root.target have ended when kdump-karg-write.service starts. A unit that nobody
-ordered against the pivot (none of Fedora CoreOS', but an image builder's own) may still be at it.
+ordered against the pivot (none of Fedora CoreOS', but an image builder's own) may still be running.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ def stopping(listed: str) -> tuple[str, ...]:
 
 
 def wait_for_stops() -> None:
-    """Return when no unit is being stopped any more. After WAIT_SECONDS, or where systemd does not answer, say so and return:
+    """Return when no unit is being stopped any more.
 
-    the pivot would not have waited at all.
+    After WAIT_SECONDS, or where systemd does not answer, log that and return: the pivot would not have waited at all.
     """
     end = time.monotonic() + WAIT_SECONDS
     while left := _still_stopping():
         if time.monotonic() > end:
-            log.say(log.WARNING, f"{' '.join(left)} did not stop within {WAIT_SECONDS:.0f} s; what it had to write may be missing")
+            names = " ".join(left)
+            log.say(log.WARNING, f"{names} did not stop within {WAIT_SECONDS:.0f} s; what it had to write may be missing")
             return
         log.debug(f"still stopping: {' '.join(left)}")
         time.sleep(POLL_SECONDS)

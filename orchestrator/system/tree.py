@@ -28,7 +28,7 @@ KINDS = {stat.S_IFIFO: "FIFO", stat.S_IFDIR: "directory", stat.S_IFCHR: "charact
 def resolve(root: str, path: str, *, last: bool = True) -> str:
     """The real location of `path` (relative to `root`), with every link followed inside `root`.
 
-    With `last=False` a link in the last place is not followed. Raises OSError(ELOOP)-like Refusal on endless links.
+    With `last=False` a link in the last place is not followed. Raises Refusal on endless links.
     """
     todo = _steps(path)
     found = root

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The provisioned system's /var, where words for the next boot are left."""
+"""The provisioned system's /var, where notes for the next boot are left."""
 
 from __future__ import annotations
 

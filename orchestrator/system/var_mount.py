@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from orchestrator import log
 from orchestrator.errors import Failure
 from orchestrator.system import bootfs, process, tree, var
-from orchestrator.system.context import scope
+from orchestrator.system.context import contextmanager
 
 MOUNT_POINT = f"{bootfs.RUN_DIR}/var"
 
@@ -37,12 +37,12 @@ def volume(root: str) -> Volume | None:
     return Volume(bootfs.block_device(root, mount.number) or mount.source, mount.kind, mount.directory)
 
 
-@scope
+@contextmanager
 def reach(root: str, found: Volume | None) -> Iterator[str]:
-    """The directory that is the provisioned /var for the length of the block, mounted once more where only we look.
+    """The directory that is the provisioned /var for the length of the block, mounted once more on a directory of ours.
 
-    What is written there is for people and for a boot after a failure, so nothing here stands in the way of the reboot: where
-    the volume cannot be mounted, a warning is logged and the words go to a directory that is lost with this boot.
+    What is written there is for people and for a boot after a failure, so nothing here prevents the reboot: where
+    the volume cannot be mounted, a warning is logged and the files go to a directory that is lost with this boot.
     """
     if found is None:
         yield var.place(root)
@@ -63,5 +63,6 @@ def _attempt(*argv: str) -> bool:
         process.run(*argv)
         return True
     except Failure as failure:
-        log.say(log.WARNING, f"{failure}; the journal of the first boot and the note of a report may be missing from /var")
+        loss = "the first boot's journal and the request for its report may be missing from /var"
+        log.say(log.WARNING, f"{failure}; {loss}")
         return False

@@ -32,8 +32,8 @@ def apply(plan: Plan, boot: str, settle: Settle) -> None:
     """Take the plan's steps below the directory `boot`, each one on disk before the next begins.
 
     `settle` is called with a directory of the file system after each step (see freezer.settle). Raises Changed where a
-    file is no longer what was planned for, Refusal where there is no room for the first step or another run keeps us
-    waiting, Failure where the system does not let us write. All leave old or new text.
+    file is no longer what was planned for, Refusal where there is no room for the first step or another run holds
+    the lock too long, Failure where the system does not let us write. All leave old or new text.
     """
     step: Step = Remove("")
     taken = 0
@@ -48,20 +48,21 @@ def apply(plan: Plan, boot: str, settle: Settle) -> None:
     except OSError as error:
         if error.errno == errno.ENOSPC and isinstance(step, Replace) and not taken:
             raise Refusal(_no_room(step, boot)) from error
-        raise Failure(f"/boot/{step.path}: {error.strerror}; nothing is half written, mend /boot and run apply again") from error
+        cure = "no file is left half written, repair /boot and run apply again"
+        raise Failure(f"/boot/{step.path}: {error.strerror}; {cure}") from error
 
 
 def _no_room(step: Replace, boot: str) -> str:
-    """The decision allowed for it, so it went since."""
+    """The sentence for a full /boot. The decision found enough space, so it was taken since."""
     needed = len(_encode(step.new)) + SPARE_BYTES
     return (
-        f"/boot is full: {free_space.free_bytes(boot)} bytes and {free_space.free_inodes(boot)} inodes are free, {needed} bytes and "
-        "1 inode are needed; remove what is not needed there and run apply again"
+        f"/boot is full: {free_space.free_bytes(boot)} bytes and {free_space.free_inodes(boot)} inodes are free, "
+        f"{needed} bytes and 1 inode are needed; remove what is not needed there and run apply again"
     )
 
 
 def _take(step: Step, boot: str, settle: Settle) -> None:
-    """One step, settled."""
+    """Take one step and bring it to disk."""
     where = tree.resolve(boot, step.path, last=False)
     match step:
         case Replace():
@@ -71,14 +72,14 @@ def _take(step: Step, boot: str, settle: Settle) -> None:
             try:
                 os.rename(where, tree.resolve(boot, step.to, last=False))
             except FileNotFoundError:
-                raise Changed(f"/boot/{step.path} went away while this run was planned; run apply again") from None
+                raise Changed(f"/boot/{step.path} was removed since this run read it; run apply again") from None
         case Remove():
             remove(where)
     _settle_names(where, settle)
 
 
 def _settle_names(where: str, settle: Settle) -> None:
-    """Bring what happened to the name `where` to its place on disk."""
+    """Bring the change of the name `where` to disk, where GRUB finds it."""
     directory = os.path.dirname(where)
     sync_directory(directory)
     settle(directory)
@@ -87,8 +88,8 @@ def _settle_names(where: str, settle: Settle) -> None:
 def replace(where: str, step: Replace, settle: Settle) -> None:
     """Replace a file by one with the new text and the same mode, owner and extended attributes, in one rename.
 
-    A boot loader does not replay the journal: it sees blocks as they come home, in any order. So the new inode is home
-    before a name leads to it, and the old one is held open, not freed, until no name on disk leads to it any more.
+    A boot loader does not replay the journal: it sees blocks as they are written, in any order. So the new inode is on disk
+    before a name leads to it, and the old one is kept open, not freed, until no name on disk leads to it any more.
     """
     temporary = os.path.join(os.path.dirname(where), TEMPORARY)
     status = os.lstat(where)
@@ -120,13 +121,13 @@ def _check_unchanged(file: FileIO, step: Replace, status: os.stat_result) -> Non
     old = _encode(step.old)
     # One byte more than there should be: what has grown is seen, and not read whole.
     if (now.st_ino, now.st_ctime_ns) != (status.st_ino, status.st_ctime_ns) or file.read(len(old) + 1) != old:
-        raise Changed(f"/boot/{step.path} changed while this run was planned; run apply again")
+        raise Changed(f"/boot/{step.path} changed since this run read it; run apply again")
 
 
 def _write_like(path: str, content: bytes, model: str, status: os.stat_result) -> None:
-    """A new file with this content and the attributes of `model`, on disk. What is right already is not set again:
+    """A new file with this content and the attributes of `model`, on disk. What is right already is not set again.
 
-    a file system without owners and modes refuses to set even those it shows.
+    A file system without owners and modes refuses to set even those it shows.
     """
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:

@@ -2,7 +2,7 @@
 """What a run in the initramfs hands over to the write at the end of the same boot.
 
 The decision is made while Ignition's file systems are mounted and udev runs; the write comes when both are gone. So what
-could not be found out again goes along: the value that was weighed, the device of /boot, and what was mounted on /var.
+could not be found out again is handed over: the value that was weighed, the device of /boot, and what was mounted on /var.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ PATH = "run/kdump-karg/handover"  # kdump-karg-write.service waits for it
 
 @dataclass(frozen=True)
 class Handover:
-    """What goes along.
+    """What is handed over.
 
-    `wanted`: the value to write, None where an earlier run is only to be finished. `boot`: the device of the boot file system, ""
-    where /boot is a directory of the root file system. `var`: what was mounted on the provisioned /var, None for nothing.
+    `wanted`: the value to write, None where an earlier run is only to be finished. `boot`: the device of the boot file system,
+    "" where /boot is a directory of the root file system. `var`: what was mounted on the provisioned /var, None for nothing.
     """
 
     wanted: Wanted | None
@@ -31,7 +31,7 @@ class Handover:
 
 
 def take_stock(root: str, decision: Decision) -> Handover:
-    """What the write needs and cannot find out when its time has come. Raises as bootfs.labelled()."""
+    """What the write needs and cannot find out at the end of the initramfs. Raises as bootfs.labelled()."""
     wanted = decision.wanted if decision.kind is Kind.CHANGE else None
     return Handover(wanted, bootfs.labelled(root), var_mount.volume(root))
 
@@ -49,7 +49,7 @@ def encode(left: Handover) -> str:
 
 
 def decode(text: str) -> Handover:
-    """The inverse of `encode`. Refusal where the text is not one of its."""
+    """The inverse of `encode`. Refusal where the text was not written by `encode`."""
     fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     try:
         return Handover(_wanted(fields), fields["boot"], _volume(fields))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a run of `apply` leaves for whoever comes next: the reboot unit, the report after the reboot, the operator."""
+"""What a run of `apply` leaves for the reboot unit, the report after the reboot and the operator."""
 
 from __future__ import annotations
 
@@ -43,14 +43,16 @@ def request_reboot(root: str) -> None:
 
 
 def begin(var: str) -> None:
-    """Leave word that a write of /boot is under way, for the boot after one that went on though the write did not end.
+    """Note that a write of /boot is under way. A later boot finds the note if this write did not end.
 
-    `var` is the directory of the provisioned /var. Where it cannot be left, only that boot misses it: no reason to stop here.
+    `var` is the directory of the provisioned /var. Where the note cannot be left, only such a boot misses it: that is no reason
+    to stop.
     """
     try:
         _write_file(state.inside(var, bootstate.BEGUN), "")
     except OSError as error:
-        log.say(log.WARNING, f"/{bootstate.BEGUN}: {error.strerror}; a write that fails half way will not be taken up later")
+        loss = "if this write is interrupted, the next boot may not finish it"
+        log.say(log.WARNING, f"/{bootstate.BEGUN}: {error.strerror}; {loss}")
 
 
 def record(root: str, var: str, decision: Decision) -> None:
@@ -100,7 +102,7 @@ def _write_file(place: str, text: str) -> None:
 
 
 def _write_bytes(path: str, content: bytes, mode: int) -> None:
-    """A file of this content, on disk before we go on."""
+    """A file of this content, on disk when this returns."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     with open(file, "wb") as stream:
         stream.write(content)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a plan to a verified write: the locks, the word left while it is under way, one more plan where /boot has changed."""
+"""From a plan to a verified write: the locks, the note that it is under way, and a second plan where /boot has changed."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ Replan = Callable[[str], Plan]  # the plan for what is at a directory of the boo
 def write(target: Target, made: Plan, replan: Replan, *, here: Surroundings, var: str, known: str | None) -> Plan:
     """Carry a plan out and verify it by `replan`; returns the plan that was carried out.
 
-    `var`: the directory of the provisioned /var; `known`: as bootfs.reach() has it. Raises Refusal where /boot changes under
-    our hands twice, is read-only or kept by another, Failure where it cannot be written or does not read back. On a live
-    system BEGUN stands from before the first write until after the last.
+    `var`: the directory of the provisioned /var; `known`: as bootfs.reach() has it. Raises Refusal where /boot changes
+    twice during the run, is read-only or locked by another, Failure where it cannot be written or does not read back. On a
+    live system the note BEGUN exists from before the first write until after the last.
     """
     with bootfs.reach(target.root, live=target.live, initramfs=here.initramfs, write=True, known=known) as boot:
         if target.live:
@@ -47,7 +47,7 @@ def write(target: Target, made: Plan, replan: Replan, *, here: Surroundings, var
 
 
 def keep_provisioning() -> None:
-    """Bring all that this boot wrote to disk before the first write says that Ignition need not run again.
+    """Bring all that this boot wrote to disk before the first write ends the first boot.
 
     In an initramfs that is what Ignition wrote, and what others wrote when they were stopped. It is in memory only until
     somebody syncs, and a machine that loses power then would never be provisioned. Linux mounts those file systems, so the
@@ -57,7 +57,7 @@ def keep_provisioning() -> None:
 
 
 def _is_unfinished(boot: str, here: Surroundings) -> bool:
-    """Is something left of a first boot that was begun to be ended? Where /boot cannot be read, it may be."""
+    """Was the end of a first boot begun and not finished? Where /boot cannot be read, it may be."""
     try:
         return bootstate.read(boot, here.cmdline).unfinished
     except Refusal:
@@ -65,13 +65,13 @@ def _is_unfinished(boot: str, here: Surroundings) -> bool:
 
 
 def forget(var: str) -> None:
-    """Take back the word that a write is under way: it is done, or there is nothing to do."""
+    """Remove the note that a write is under way: it is done, or there is nothing to do."""
     try:
         os.unlink(state.inside(var, BEGUN))
     except FileNotFoundError:
         return
     except OSError as error:
-        log.say(log.WARNING, f"/{BEGUN} cannot be removed ({error.strerror}); the next boot will look once more")
+        log.say(log.WARNING, f"/{BEGUN} cannot be removed ({error.strerror}); the next boot will check /boot once more")
 
 
 def _carry_out(boot: str, made: Plan, replan: Replan, settle: Settle) -> Plan:
@@ -80,7 +80,7 @@ def _carry_out(boot: str, made: Plan, replan: Replan, settle: Settle) -> Plan:
         writer.apply(made, boot, settle)
         return made
     except writer.Changed as changed:
-        log.say(log.NOTICE, f"{changed}: planning once more")
+        log.say(log.NOTICE, f"{str(changed).partition(';')[0]}: planning once more")
         taken = changed.taken
     again = replan(boot)
     if again.decision.kind is Kind.REFUSE:

@@ -46,7 +46,7 @@ def state(options: str = OPTIONS, *, stamp: bool = True, marker: bool = False, f
 def decide(
     intent: Intent, boot: BootState, *, at: Surroundings = HERE, on: Machine = MACHINE, by: Backend = Backend.NONE
 ) -> Decision:
-    """The decision from all facts, as run.py puts them together."""
+    """The decision from all facts, as planning.py puts them together."""
     return decision.decide(intent, at, on, decision.want(intent, on), boot, by)
 
 
@@ -259,7 +259,7 @@ HOPELESS = [
 @pytest.mark.parametrize(("intent", "on", "words"), [row[1:] for row in HOPELESS], ids=[row[0] for row in HOPELESS])
 def test_what_would_reserve_nothing(intent: Intent, on: Machine, words: list[str]) -> None:
     wanted = decision.want(intent, on)
-    found = decision.hopeless(wanted, on)
+    found = decision.reserves_nothing(wanted, on)
     assert found is not None and found.kind is Kind.REFUSE and found.wanted == wanted
     assert found.wanted.reserved_bytes == 0
     for word in [intent.source, *words]:
@@ -267,7 +267,7 @@ def test_what_would_reserve_nothing(intent: Intent, on: Machine, words: list[str
 
 
 def test_what_fits_is_not_hopeless() -> None:
-    assert decision.hopeless(decision.want(SIZE, MACHINE), MACHINE) is None
+    assert decision.reserves_nothing(decision.want(SIZE, MACHINE), MACHINE) is None
 
 
 UNWANTED = [

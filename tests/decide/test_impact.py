@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""impact.py: what else a changed command line touches, and where it would lock the machine."""
+"""sealing.py and impact.py: what else a changed command line touches, and where it would lock the machine."""
 
 from __future__ import annotations
 

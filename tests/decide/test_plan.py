@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""plan.py: the steps, and that a machine which loses power between any two of them converges (DESIGN I1, I2)."""
+"""plan.py: the steps, and that a machine which loses power between any two of them converges."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def test_auto_does_not_take_more_than_half_of_the_machine(unlock: int, total: in
     machine = replace(DEBIAN, memory=Memory(((0, total),)), default=Default("256M-:192M", "the default"))
     wanted = weigh(IMPLIED, replace(FULL, unlock=unlock), machine)
     assert wanted.crashkernel == "256M-:192M"
-    assert wanted.warning.endswith("; make that smaller, or add memory")
+    assert wanted.warning.endswith("; make that initramfs smaller, or add memory")
 
 
 PARTS = "  01000000-0225bfff : Kernel code\n  02400000-03073fff : Kernel rodata\n  1-1 : Kernel nothing\n"
@@ -148,11 +148,11 @@ KDUMP = "initramfs-7.2kdump.img"
 LINKED = {"sysroot/var/lib/kdump/initrd.img-7.2": IMAGE}
 PLACES: list[tuple[str, dict[str, str | bytes], str | None]] = [
     ("nothing", {}, None),
-    ("the machine's own", {OWN: IMAGE}, f"what kdump will make of /{OWN}"),
+    ("the machine's own", {OWN: IMAGE}, f"that kdump will make of /{OWN}"),
     ("kdump-utils', on /boot", {OWN: IMAGE, f"boot/ostree/x/{KDUMP}": IMAGE}, f"/boot/ostree/x/{KDUMP}"),
     ("kdump-utils', in /var", {OWN: IMAGE, f"sysroot/var/lib/kdump/{KDUMP}": IMAGE}, f"/var/lib/kdump/{KDUMP}"),
     ("another version's", {f"boot/ostree/x/{KDUMP.replace('7', '6')}": IMAGE}, None),
-    ("Debian's, not made yet", {OWN: IMAGE, "sysroot/etc/default/kdump-tools": ""}, f"what kdump will make of /{OWN}"),
+    ("Debian's, not made yet", {OWN: IMAGE, "sysroot/etc/default/kdump-tools": ""}, f"that kdump will make of /{OWN}"),
     (
         "Debian's",
         {OWN: IMAGE, "sysroot/etc/default/kdump-tools": "KDUMP_INITRD=/k\n", "sysroot/k": IMAGE},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""rendered.py: what the rendered Ignition config asks for."""
+"""ignition_config.py: what the rendered Ignition config asks for."""
 
 from __future__ import annotations
 

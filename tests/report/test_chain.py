@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""chain.py and report.py: the first broken link, and the report that is given once."""
+"""chain.py, links.py and delivery.py: the first broken link, and the report that is given once."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
         "harmful",
         {"cmdline": f"{LATER_LINE} crashkernel={AUTO} rd.break", "extra": {"sysroot/etc/sysconfig/kdump": OPENSHIFT}},
         "capture command line",
-        "rd.break stays",
+        "rd.break is on it",
     ),
     (
         "harmful, says the note of the load",
         {"extra": {"sysroot/usr/sbin/kdump-config": "", "sysroot/var/crash/kexec_cmd": 'k --command-line="hugepages=9"'}},
         "capture command line",
-        "hugepages=9 stays",
+        "hugepages=9 is on it",
     ),
 ]
 
@@ -229,7 +229,7 @@ def test_agetty_gives_backslashes_a_meaning() -> None:
 
 TABLE = f"""\
 ok       intent                kdump.service enabled by /etc/systemd/system-preset/20-ignition.preset: crashkernel=auto
-ok       provisioning          nothing was done in this boot
+ok       provisioning          no decision is recorded for this boot
 ok       entry                 /boot/loader/entries/ostree-1.conf has crashkernel={AUTO}
 ok       command line          /proc/cmdline has crashkernel={AUTO}
 ok       reserved              268435456 bytes (256 MiB) are reserved

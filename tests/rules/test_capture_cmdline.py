@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""forecast.py and xargs.py: the capture kernel's command line by each package's rules."""
+"""capture_cmdline.py and xargs.py: the capture kernel's command line by each package's rules."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ TABLE = [(package, *row) for package, rows in zip(Package, (KDUMP_UTILS, KDUMP_T
     ids=[f"{row[0].value}, {row[1]}" for row in TABLE],
 )
 def test_the_line_by_the_rules(package: Package, config: str, others: dict[str, Any], expected: str) -> None:
-    found = capture_cmdline.forecast(facts(package, config, **others))
+    found = capture_cmdline.predict(facts(package, config, **others))
     assert found.line is not None and found.unknown == ""
     assert found.line.split() == expected.split()
     assert found.line == found.line.strip()
@@ -104,8 +104,8 @@ UNKNOWN: list[tuple[Package, str, dict[str, Any], str]] = [
     (Package.KDUMP_UTILS, "", {"line": "fadump=on"}, "fadump boots the system's own entry"),
     (Package.KDUMP_TOOLS, "KDUMP_CMDLINE=$(sed x /proc/cmdline)", {}, "has '$(sed x /proc/cmdline)'"),
     (Package.KDUMP_TOOLS, "KDUMP_CMDLINE_APPEND=`x`", {}, "has '`x`'"),
-    (Package.KDUMP_TOOLS, "", {"line": 'a="b c"'}, "it holds '\"', and kdump-config has a shell evaluate it once more"),
-    (Package.KDUMP_TOOLS, "KDUMP_CMDLINE='a$b'", {}, "it holds '$'"),
+    (Package.KDUMP_TOOLS, "", {"line": 'a="b c"'}, "the line holds '\"', and kdump-config has a shell evaluate it once more"),
+    (Package.KDUMP_TOOLS, "KDUMP_CMDLINE='a$b'", {}, "the line holds '$'"),
     (Package.SUSE, "KDUMP_COMMANDLINE_APPEND=`x`", {}, "has '`x`'"),
     (Package.SUSE, "KDUMP_CPUS=`nproc`", {}, "has '`nproc`'"),
     (Package.SUSE, "", {"line": 'a="b"'}, "load.sh has a shell evaluate it once more"),
@@ -116,7 +116,7 @@ UNKNOWN: list[tuple[Package, str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("package", "config", "others", "why"), UNKNOWN, ids=[f"{row[0].value}, {row[3]}" for row in UNKNOWN])
 def test_what_cannot_be_known_is_said(package: Package, config: str, others: dict[str, Any], why: str) -> None:
-    found = capture_cmdline.forecast(facts(package, config, **others))
+    found = capture_cmdline.predict(facts(package, config, **others))
     assert found.line is None and why in found.unknown
 
 
@@ -160,7 +160,7 @@ def test_what_kdump_tools_keeps_is_what_its_sed_keeps() -> None:
     expression = "s/(^| )(crashkernel|hugepages|hugepagesz|abm)=[^ ]*//g"
     done = subprocess.run(["sed", "-re", expression], input="\n".join(lines), capture_output=True, text=True, check=True)
     for line, kept in zip(lines, done.stdout.split("\n"), strict=True):
-        found = capture_cmdline.forecast(facts(Package.KDUMP_TOOLS, "KDUMP_CMDLINE_APPEND=end", line=line)).line
+        found = capture_cmdline.predict(facts(Package.KDUMP_TOOLS, "KDUMP_CMDLINE_APPEND=end", line=line)).line
         assert found is not None and found.split() == [*kept.split(), "end"], line
 
 
@@ -169,5 +169,5 @@ def test_no_line_makes_it_fail(package: Package) -> None:
     random.seed(23)
     for _ in range(2000):
         line = "".join(random.choices("ab=\"'\\$` \t,.\udcff", k=random.randint(0, 20)))
-        found = capture_cmdline.forecast(facts(package, line=line))
+        found = capture_cmdline.predict(facts(package, line=line))
         assert (found.line is None) == bool(found.unknown)

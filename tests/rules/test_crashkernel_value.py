@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""value.py: what may be written, and what a person is told about the rest."""
+"""crashkernel_value.py: what may be written, and what a person is told about the rest."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ BAD = [
     ("1G-:256M@", "after '@'", "SIZE"),
     ("1G-:256M,high", "no range", "SIZE"),
     ("1G:256M", "'-' expected", "SIZE"),
-    ("1G-2G", "no range, no size", "SIZE"),
+    ("1G-2G", "neither a size nor a range", "SIZE"),
     ("2G-1G:256M", "end <= start", "SIZE"),
     ("1G-:", "Memory value expected", "SIZE"),
     ("1G-:256M,", "Memory value expected", "SIZE"),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""harm.py and kdumpconf.py: which lines cost the dump, what is warned of, and where the facts are read."""
+"""dump_blockers.py and kdumpconf.py: which lines cost the dump, what is warned of, and where the facts are read."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ UTILS, TOOLS, SUSE = Package
 SHIPPED = 'KDUMP_COMMANDLINE_REMOVE="hugepages quiet ignition.firstboot cma"\n'
 HARMFUL: list[tuple[str, Package, str, str, str, str]] = [
     # name, package, config, command line, what is wrong, how to mend it
-    ("first boot", UTILS, "", "ignition.firstboot", "ignition.firstboot stays", "add ignition.firstboot to KDUMP_COMMANDLINE_REMOVE in /conf"),
-    ("first boot with a value", UTILS, "", "ignition.firstboot=1", "ignition.firstboot=1 stays", "systemctl restart kdump.service"),
+    ("first boot", UTILS, "", "ignition.firstboot", "ignition.firstboot is on it", "add ignition.firstboot to KDUMP_COMMANDLINE_REMOVE in /conf"),
+    ("first boot with a value", UTILS, "", "ignition.firstboot=1", "ignition.firstboot=1 is on it", "systemctl restart kdump.service"),
     ("Debian's list", TOOLS, "", "ignition.firstboot", "would provision the machine again", "set KDUMP_CMDLINE in /conf to a line without"),
-    ("SUSE's list", SUSE, "", "ignition.firstboot", "ignition.firstboot stays", "set KDUMP_COMMANDLINE in /conf"),
-    ("huge pages", UTILS, "KDUMP_COMMANDLINE_REMOVE=x", "hugepages=64", "hugepages=64 stays", "add hugepages to"),
-    ("huge pages of a line of its own", TOOLS, "KDUMP_CMDLINE=hugepages=6", "", "hugepages=6 stays", "restart kdump-tools.service"),
+    ("SUSE's list", SUSE, "", "ignition.firstboot", "ignition.firstboot is on it", "set KDUMP_COMMANDLINE in /conf"),
+    ("huge pages", UTILS, "KDUMP_COMMANDLINE_REMOVE=x", "hugepages=64", "hugepages=64 is on it", "add hugepages to"),
+    ("huge pages of a line of its own", TOOLS, "KDUMP_CMDLINE=hugepages=6", "", "hugepages=6 is on it", "restart kdump-tools.service"),
     ("a shell", UTILS, SHIPPED, "rd.break=pre-mount", "would stop in a shell", "add rd.break to"),
-    ("appended", UTILS, f"{SHIPPED}KDUMP_COMMANDLINE_APPEND=rd.break", "", "rd.break stays", "take it out of KDUMP_COMMANDLINE_APPEND"),
+    ("appended", UTILS, f"{SHIPPED}KDUMP_COMMANDLINE_APPEND=rd.break", "", "rd.break is on it", "take it out of KDUMP_COMMANDLINE_APPEND"),
     ("no root", TOOLS, "KDUMP_CMDLINE='ostree=/x ro'", "root=/dev/a ostree=/x", "has no root=", "add root= to KDUMP_CMDLINE in /conf"),
     ("no deployment", TOOLS, "KDUMP_CMDLINE=root=/dev/a", "root=/dev/a ostree=/x", "has no ostree=", "or take KDUMP_CMDLINE out"),
     ("no root on SUSE", SUSE, "KDUMP_COMMANDLINE=ro", "", "has no root=", "add root= to KDUMP_COMMANDLINE in /conf"),
@@ -48,17 +48,17 @@ CLEAN: list[tuple[str, Package, str, str]] = [
 )
 def test_what_costs_the_dump(package: Package, config: str, line: str, reason: str, mend: str) -> None:
     given = facts(package, config, line)
-    predicted = capture_cmdline.forecast(given).line
+    predicted = capture_cmdline.predict(given).line
     assert predicted is not None
-    found = dump_blockers.harm(given, predicted)
+    found = dump_blockers.blocker(given, predicted)
     assert found is not None and reason in found.reason and mend in found.mend
 
 
 @pytest.mark.parametrize(("package", "config", "line"), [row[1:] for row in CLEAN], ids=[row[0] for row in CLEAN])
 def test_what_is_clean(package: Package, config: str, line: str) -> None:
     given = facts(package, config, line)
-    predicted = capture_cmdline.forecast(given).line
-    assert predicted is not None and dump_blockers.harm(given, predicted) is None
+    predicted = capture_cmdline.predict(given).line
+    assert predicted is not None and dump_blockers.blocker(given, predicted) is None
 
 
 LOST = "KDUMP_COMMANDLINE_REMOVE in /conf lacks ignition.firstboot"
@@ -85,7 +85,7 @@ WARNED: list[tuple[str, Package, str, dict[str, Any], list[str]]] = [
 )
 def test_what_is_warned_of(package: Package, config: str, others: dict[str, Any], words: list[str]) -> None:
     given = facts(package, config, **others)
-    found = dump_blockers.warnings(given, capture_cmdline.forecast(given))
+    found = dump_blockers.warnings(given, capture_cmdline.predict(given))
     assert len(found) == len(words), found
     assert all(word in text for word, text in zip(words, found, strict=True))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""assignments.py: what a shell would make of a file, or that it cannot be known; never anything else."""
+"""shell_assignments.py: what a shell would make of a file, or that it cannot be known; never anything else."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""bootfs.py: /boot is found by its label, mounted where nobody looks, and left clean."""
+"""bootfs.py: /boot is found by its label, mounted where no other process sees it, and unmounted."""
 
 from __future__ import annotations
 

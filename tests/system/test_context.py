@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scope.py against contextlib: the same blocks, the same answers."""
+"""context.py against contextlib: the same blocks, the same answers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run(error, end=''):
 @pytest.mark.parametrize("error", [None, KeyError(1), ValueError(2), StopIteration(3), SystemExit(4)], ids=repr)
 def test_it_does_what_the_standard_one_does(error: BaseException | None, end: str) -> None:
     answers = []
-    for decorator in (contextlib.contextmanager, context.scope):
+    for decorator in (contextlib.contextmanager, context.contextmanager):
         names: dict[str, object] = {"contextmanager": decorator}
         exec(BLOCKS, names)
         function = names["run"]

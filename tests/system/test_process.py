@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""process.py: the one door to other programs."""
+"""process.py: the only module that starts other programs."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def test_arguments_meet_no_shell() -> None:
     ("script", "message"),
     [
         ("echo one; echo two >&2; exit 3", "failed with status 3: one / two"),
-        ("exit 1", "failed with status 1: it said nothing"),
-        ("kill -9 $$", "failed with status -9: it said nothing"),
+        ("exit 1", "failed with status 1 and no message"),
+        ("kill -9 $$", "failed with status -9 and no message"),
         (r"printf '\377' ; exit 1", "failed with status 1: \ufffd"),
     ],
     ids=["words", "silent", "signal", "no UTF-8"],

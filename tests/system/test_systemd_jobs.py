@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""jobs.py: which units are still being stopped, and how long that is waited for."""
+"""systemd_jobs.py: which units are still being stopped, and how long that is waited for."""
 
 from __future__ import annotations
 

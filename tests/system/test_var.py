@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""var.py and varmount.py: the provisioned /var, mounted or not any more."""
+"""var.py and var_mount.py: the provisioned /var, mounted or not any more."""
 
 from __future__ import annotations
 
@@ -109,4 +109,4 @@ def test_a_volume_that_cannot_be_mounted_stops_nothing(make: Make, capsys: pytes
         outcome.begin(place)
     assert place == f"{sample.root}/run/kdump-karg/var"
     said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "the journal of the first boot and the note of a report may be missing" in said
+    assert said.count("\n") == 1 and "the first boot's journal and the request for its report may be missing" in said

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""apply.py: what a write keeps, and what it leaves when it is cut short at any operation (DESIGN I1, I3, I5, I6)."""
+"""apply.py: what a write keeps, and what it leaves when it is cut short at any operation."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_fifo_that_takes_the_place_of_the_entry_is_not_waited_for(make: Make) 
         place.unlink()
         os.mkfifo(place)
 
-    with no_hang(), pytest.raises(Refusal, match="changed while this run was planned"):
+    with no_hang(), pytest.raises(Refusal, match="changed since this run read it"):
         writer.apply(Plan(Decision(Kind.CHANGE, "because"), (REPLACE,)), sample.boot, swap)
     assert entries(sample) == [NAME]
 
@@ -127,7 +127,7 @@ def test_a_step_waits_until_the_one_before_is_on_disk(make: Make) -> None:
 
 
 def test_the_new_inode_is_home_before_its_name_and_the_old_one_is_freed_last(make: Make) -> None:
-    """GRUB sees blocks as they come home: no name may lead to an inode that is not there yet, or not any more."""
+    """GRUB sees blocks as they are written: no name may lead to an inode that is not there yet, or not any more."""
     sample = make()
     entry = os.path.realpath(sample.root / ENTRY)
     old = os.stat(entry).st_ino
@@ -163,8 +163,8 @@ def test_removal_follows_no_link(make: Make) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda path: path.write_text("other"), f"^/boot/{PATH} changed while this run was planned; run apply again$"),
-        (lambda path: path.write_text(entry_text() + "#"), "changed while"),
+        (lambda path: path.write_text("other"), f"^/boot/{PATH} changed since this run read it; run apply again$"),
+        (lambda path: path.write_text(entry_text() + "#"), "changed since"),
         (lambda path: (path.rename(f"{path}.real"), path.symlink_to(f"{path}.real")), "is not a regular file"),
     ],
     ids=["other text", "one byte more", "a link in its place"],
@@ -206,12 +206,12 @@ def test_the_temporary_name_is_one_that_no_boot_loader_reads() -> None:
 
 def test_a_failure_names_the_file_and_the_way_on(make: Make) -> None:
     sample = make()
-    with pytest.raises(Failure, match=rf"^/boot/{PATH}/x: Not a directory; nothing is half written, .*run apply again$"):
+    with pytest.raises(Failure, match=rf"^/boot/{PATH}/x: Not a directory; no file is left half written, .*run apply again$"):
         take(sample, Remove(f"{PATH}/x"))
 
 
 def test_a_stamp_that_went_away_is_a_change_and_no_failure(make: Make) -> None:
-    with pytest.raises(writer.Changed, match=r"^/boot/no-such-file went away while this run was planned; .*"):
+    with pytest.raises(writer.Changed, match=r"^/boot/no-such-file was removed since this run read it; .*"):
         take(make(), Rename("no-such-file", "other"))
 
 
@@ -241,7 +241,7 @@ def test_a_read_only_file_system_keeps_the_old_text(make: Make) -> None:
     def read_only() -> None:
         with mounted(sample.boot, sample.root / "boot", "--bind", "-o", "ro"):
             before = sample.snapshot()
-            with pytest.raises(Failure, match="Read-only file system; nothing is half written, mend /boot"):
+            with pytest.raises(Failure, match="Read-only file system; no file is left half written, repair /boot"):
                 take(sample, REPLACE)
             assert sample.snapshot() == before
 

@@ -82,7 +82,7 @@ def test_one_that_changes_again_is_refused(make: Make) -> None:
                 truncate_and_write(sample)
 
         sys.addaudithook(hook)
-        with pytest.raises(Refusal, match=f"^/boot/{ENTRIES}/{NAME} changed while this run was planned; run apply again$"):
+        with pytest.raises(Refusal, match=f"^/boot/{ENTRIES}/{NAME} changed since this run read it; run apply again$"):
             run.apply(captured(sample))
 
     assert in_child(action) == 0
@@ -178,7 +178,7 @@ def test_a_write_that_fails_half_way_is_taken_up_by_the_boot_after(make: Make, t
 
     def broken() -> None:
         fail_at(0, is_in_boot(sample, ("os.remove", "os.rmdir")), fail)  # the first after the entry's first write
-        with pytest.raises(Failure, match="Input/output error; nothing is half written"):
+        with pytest.raises(Failure, match="Input/output error; no file is left half written"):
             run.apply(live)
 
     def first_boot() -> None:

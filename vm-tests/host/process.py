@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one door to other programs, used by everything but the emulator itself."""
+"""The only module that starts other programs, but for the emulator itself."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tells whoever waits what is going on."""
+"""Shows on stderr what a long step is doing."""
 
 from __future__ import annotations
 

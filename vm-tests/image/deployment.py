@@ -57,7 +57,7 @@ def deploy(tools: Path, tree: Path, sysroot: Path, traits: Traits) -> None:
 
 
 def at_good_length(entry: str) -> str:
-    """The entry, as long as GRUB 2.14 reads it whole (orchestrator/grub.py), whatever the name of the kernel.
+    """The entry, as long as GRUB 2.14 reads it whole (orchestrator/rules/grub.py), whatever the name of the kernel.
 
     Blanks, as the program has them, would not outlive an edit by ostree, and a test could not compare with one argument more.
     """

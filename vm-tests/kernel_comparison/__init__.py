@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compares the prediction of orchestrator/crashkernel.py with what real kernels reserve."""
+"""Compares the prediction of orchestrator/rules/crashkernel.py with what real kernels reserve."""

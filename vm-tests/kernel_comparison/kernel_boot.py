@@ -85,7 +85,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What orchestrator/crashkernel.py expects of the same machine."""
+    """What orchestrator/rules/crashkernel.py expects of the same machine."""
 
     reservation: Reservation
     arch: Arch
