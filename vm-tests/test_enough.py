@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Is the size enough? The one that is picked captures a vmcore, and one that is warned of does not.
 
-Both machines give their capture kernel the machine's own initramfs, which is too large for the default of 192 MiB.
+Both machines give their capture kernel the machine's own initramfs, which is too large for the default of 192 MiB. On trixie it
+is so by the quarter that orchestrator/need.py adds: the capture kernel runs in 192 MiB there, and panics in
+160. (On forky it panics in 192.)
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ SETTINGS = "/etc/default/kdump-tools"
 INITRD = "KDUMP_INITRD=/usr/lib/modules/$(uname -r)/initramfs.img\n"
 LARGE = Config().enable(KDUMP_UNIT).file(SETTINGS, INITRD, append=True)
 CRASH_TIMEOUT = 600.0
+FAILING_MIB = 160
 TOO_SMALL = "too small: the capture kernel needs about"
 
 
@@ -54,10 +57,10 @@ def test_auto_is_raised_and_captures(boot: Boot) -> None:
 
 def test_a_size_that_is_warned_of_does_not_capture(boot: Boot) -> None:
     """Told before the reboot and afterwards; the capture kernel panics for want of memory and leaves no dump."""
-    machine = boot(ignition=LARGE.file(CONF, "crashkernel=192M\n"))
+    machine = boot(ignition=LARGE.file(CONF, f"crashkernel={FAILING_MIB}M\n"))
     machine.wait_boot()
     guest.settled(machine)
-    assert guest.kdump(machine) == guest.Kdump(192 * MIB, loaded=True)
+    assert guest.kdump(machine) == guest.Kdump(FAILING_MIB * MIB, loaded=True)
     assert TOO_SMALL in first_boot_log(machine)
     assert "a dump may fail" in " ".join(status(machine)["warnings"])
     resets = machine.reset_count
