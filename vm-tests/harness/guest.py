@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.disk import Disk
 from harness.machine import Machine
+from orchestrator.rules import bls, grub
 
 KDUMP_UNIT = "kdump-tools.service"
 #: The image is Debian's, so `auto` is the default that Debian's kdump-tools ships.
@@ -62,8 +63,9 @@ def entry_on(disk: Disk) -> str:
 
 
 def final_form(pristine: str, size: str = AUTO) -> str:
-    """What an entry of the image is to be in the end: the same bytes, and one argument more."""
-    return pristine.replace(options(pristine), f"{options(pristine)} crashkernel={size}")
+    """What an entry of the image is to be in the end: the same bytes, one argument more, and blanks off GRUB's bad lengths."""
+    longer = f"{options(pristine)} crashkernel={size}"
+    return pristine.replace(options(pristine), grub.off_bad_lengths(longer, bls.first_value(pristine, "linux")))
 
 
 def options(text: str) -> str:
