@@ -33,13 +33,18 @@ def resolve(root: str, path: str, *, last: bool = True) -> str:
     todo = _steps(path)
     found = root
     links = 0
+    missing = False  # is `found` a name that is not there? Then nothing below it is, and need not be looked up
     while todo:
         part = todo.pop()
         if part == "..":
-            found = found[: max(found.rfind("/"), len(root))]
+            found, missing = found[: max(found.rfind("/"), len(root))], False
             continue
         here = f"{found}/{part}"
-        if not ((todo or last) and os.path.islink(here)):
+        mode = None
+        if not missing and (todo or last):
+            mode = _mode(here)
+            missing = mode is None
+        if mode is None or not stat.S_ISLNK(mode):
             found = here
             continue
         links += 1
@@ -50,6 +55,14 @@ def resolve(root: str, path: str, *, last: bool = True) -> str:
             found = root
         todo += _steps(target)
     return found
+
+
+def _mode(place: str) -> int | None:
+    """What kind of file stands there, as lstat(2) has it; None where there is none that can be looked at."""
+    try:
+        return os.lstat(place).st_mode
+    except OSError:
+        return None
 
 
 def _steps(path: str) -> list[str]:
