@@ -129,7 +129,7 @@ bench: freeze
 	$(PYTHON) -m tests.bench
 
 demo: setup
-	$(PYTHON) vm-tests/demo.py
+	PYTHONPATH=vm-tests $(PYTHON) -m demo
 
 clean:
 	rm -rf --one-file-system $(BUILD) $(VENV)

@@ -62,3 +62,11 @@ def test_the_program_uses_no_codec_but_utf8(path: Path) -> None:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in ("encode", "decode"):
             for argument in node.args[:1]:
                 assert isinstance(argument, ast.Constant) and argument.value == "utf-8", node.lineno
+
+
+def test_the_demonstration_finds_all_that_it_imports() -> None:
+    """As `make demo` starts it, from the commands that make would run."""
+    told = subprocess.run(["make", "--dry-run", "demo"], cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    start = next(line for line in told.splitlines() if line.endswith("-m demo")).replace(".venv/bin/python", sys.executable)
+    done = subprocess.run(["bash", "-c", f"{start} --help"], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

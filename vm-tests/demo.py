@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The whole story on one machine: an Ignition config in, a verified vmcore out. Nobody logs in.
 
-    python3 vm-tests/demo.py [--image FILE]
+    PYTHONPATH=vm-tests python3 -m demo [--image FILE]
 
 Exit status 0 means that the dump was opened, and is of the kernel that panicked.
 """
