@@ -89,7 +89,7 @@ check-vm: vm-product
 	$(MAKE) check-vm-queue
 
 vm-product: setup
-	rm -rf --one-file-system $(PRODUCT)
+	rm -rf --one-file-system $(PRODUCT) $(BUILD)/costs
 	$(MAKE) install DESTDIR=$(PRODUCT)
 
 vm-image:
@@ -99,10 +99,9 @@ vm-image:
 # neither is idle while a machine waits. Time-outs are doubled for it; nothing waits for them but what fails. Where a package of the
 # image is not the one of the last green gate, a failure may come from there, so that is printed.
 check-vm-queue:
-	rm -rf --one-file-system $(BUILD)/vm/costs
 	KDUMP_KARG_PRODUCT=$(PRODUCT) KDUMP_KARG_PATIENCE=$${KDUMP_KARG_PATIENCE:-2} \
 		$(MAKE) --no-print-directory --jobs=2 --keep-going --output-sync=line $(VM_QUEUE) $(BESIDE); status=$$?; \
-		PYTHONPATH=vm-tests $(PYTHON) -m host.costs $(BUILD)/vm/costs; \
+		PYTHONPATH=vm-tests $(PYTHON) -m host.costs; \
 		test $$status = 0 || PYTHONPATH=vm-tests $(PYTHON) -m image.packagelist; exit $$status
 
 $(VM_QUEUE): check-vm-%:

@@ -15,7 +15,6 @@ from harness import guest
 from harness import machine as machine_module
 from harness.disk import Disk
 from harness.machine import Machine
-from host import costs
 from image import builder as image_builder
 from image import packagelist
 from image import product as product_tree
@@ -38,13 +37,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """An image from elsewhere lacks the agent."""
     machine_module.FOREIGN_IMAGE = config.getoption("--image") is not None
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Any:
-    """Note what the test cost, with the fixtures that it set up or was the last to need."""
-    with costs.noted(item.nodeid, image_builder.BUILD / "vm" / "costs"):
-        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

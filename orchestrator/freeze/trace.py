@@ -23,7 +23,6 @@ PACKAGE = os.path.dirname(HERE)
 CHECKOUT = os.path.dirname(PACKAGE)
 SLIM = os.path.join(HERE, "slim")
 TRACER = os.path.join(HERE, "tracer.py")
-KEPT, STRIPPED = 0, 2  # compile()'s optimize: nobody reads docstrings in the standard library, and its asserts hold
 GUARD = "TYPE_CHECKING"
 
 
@@ -33,7 +32,6 @@ class Source:
 
     name: str
     path: str
-    optimize: int
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def modules(interpreter: Interpreter) -> Modules:
     own = list(application())
     found = _traced(interpreter, own)
     pure = [_standard(name, path) for name, path in found.items() if path.endswith(".py")]
-    start = Source("kdump_karg_start", os.path.join(HERE, "start.py"), STRIPPED)
+    start = Source("kdump_karg_start", os.path.join(HERE, "start.py"))
     return Modules((start, *own, *pure), {name: path for name, path in found.items() if not path.endswith(".py")})
 
 
@@ -58,7 +56,7 @@ def application() -> Iterator[Source]:
     for directory, names, files in os.walk(PACKAGE):
         names[:] = sorted(set(names) - {"__pycache__", os.path.basename(HERE)})
         for path in (os.path.join(directory, file) for file in sorted(files) if file.endswith(".py")):
-            yield Source(os.path.relpath(path, CHECKOUT).removesuffix(".py"), path, STRIPPED)
+            yield Source(os.path.relpath(path, CHECKOUT).removesuffix(".py"), path)
 
 
 def named(text: str) -> frozenset[tuple[str, str]]:
@@ -102,4 +100,4 @@ def _named_in(path: str) -> frozenset[tuple[str, str]]:
 
 def _standard(name: str, path: str) -> Source:
     inner = name.replace(".", "/")
-    return Source(f"{inner}/__init__" if os.path.basename(path) == "__init__.py" else inner, path, STRIPPED)
+    return Source(f"{inner}/__init__" if os.path.basename(path) == "__init__.py" else inner, path)

@@ -26,6 +26,7 @@ LINKS = [
     ("out of the root by dots in the path", (), "../../etc/passwd", "etc/passwd"),
     ("link to a link", (("a", "/b"), ("b", "c/d")), "a/x", "c/d/x"),
     ("dots after a link", (("a", "/b/c"),), "a/../x", "b/x"),
+    ("dots after what is not there", (("a", "/b/c"),), "no/thing/../../a/x", "b/c/x"),
     ("link to the root", (("a", "/"),), "a/etc", "etc"),
     ("dot and empty parts", (), "./etc//a/.", "etc/a"),
     ("missing in the middle", (), "no/such/name", "no/such/name"),
