@@ -26,6 +26,9 @@ MOST_LINES, MOST_COLUMNS = 150, 128  # of README.md
 FENCE = "```"
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`]+)`")
+# A file of this project, named in a page or in a comment. NAME and STAGE stand for something.
+FILE = re.compile(r"\b(?:orchestrator|tests|vm-tests|docs)/[\w/.-]*\w\.(?:py|md|txt|lock)\b")
+STANDS_FOR = ("NAME", "STAGE")
 TARGET = re.compile(r"(?:^|[\s;&(])make(?: -\S+| [A-Z_]+=\S+)* ([a-z][a-z-]*)")
 TYPES: dict[type, str] = {bool: "boolean", int: "integer", str: "string", list: "list", dict: "object", type(None): "null"}
 
@@ -177,3 +180,15 @@ def test_every_link_of_the_chain_has_a_section(make: Make) -> None:
     found = headings(OPERATOR)
     start = found.index(links[0])
     assert found[start : start + len(links)] == links
+
+
+def named_files() -> Iterator[tuple[str, str]]:
+    """(who names it, the file) for every file of this project that a page or a source file names."""
+    sources = (path for folder in ("orchestrator", "tests", "vm-tests") for path in (CHECKOUT / folder).rglob("*.py"))
+    for path in (*PAGES, CHECKOUT / "CONTRIBUTING.md", CHECKOUT / "Makefile", *sources):
+        yield from ((name(path), found) for found in FILE.findall(path.read_text()) if not any(word in found for word in STANDS_FOR))
+
+
+def test_every_file_that_is_named_is_there() -> None:
+    """A file that moved leaves its old name behind in pages and comments."""
+    assert [f"{where} names {file}" for where, file in named_files() if not (CHECKOUT / file).exists()] == []

@@ -2,7 +2,7 @@
 """Is the size enough? The one that is picked captures a vmcore, and one that is warned of does not.
 
 Both machines give their capture kernel the machine's own initramfs, which is too large for the default of 192 MiB. On trixie it
-is so by the quarter that orchestrator/need.py adds: the capture kernel runs in 192 MiB there, and panics in
+is so by the quarter that orchestrator/decide/sizing.py adds: the capture kernel runs in 192 MiB there, and panics in
 160. (On forky it panics in 192.)
 """
 

@@ -21,7 +21,7 @@ PPC_REFUSAL = "Crash kernel can not overlap current kernel"
 
 @dataclass(frozen=True)
 class Case:
-    """One pair, judged."""
+    """One pair: the prediction, and what the kernel did."""
 
     pair: Pair
     prediction: Prediction
@@ -72,7 +72,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def test_kernel_and_prediction_agree(kernel: Kernel, request: pytest.FixtureRequest) -> None:
     """On every pair: what is reserved, and the message where nothing is."""
-    progress = Progress(f"judge {kernel}")
+    progress = Progress(f"kernel {kernel}")
     asked = list(pair_table.pairs(kernel))
     if not request.config.getoption("--all-kernels"):
         asked = pair_table.sample(kernel, asked, SAMPLE)

@@ -25,8 +25,8 @@ from harness.machine import Machine
 from image import builder as image_builder
 from image.traits import Traits
 from power_cut import cut_states, other_writers, writelog
-from power_cut.boot_outcome import Fate, Texts, fate, fates
-from power_cut.cut_states import Recording, State, Survey
+from power_cut.boot_outcome import BootOutcome, Texts, boot_outcome, boot_outcomes
+from power_cut.cut_states import Recording, State, CutStates
 from power_cut.grubview import STAMP, Tool, View
 
 MARKER = "kdump-karg.first-boot-ended"
@@ -50,7 +50,7 @@ class Proof:
     """A layout, the recording of its first boot, and what every cut of it leads to."""
 
     recording: Recording
-    survey: Survey
+    cuts: CutStates
     texts: Texts
     directory: Path
 
@@ -60,12 +60,12 @@ class Other:
     """Another way of writing, recorded and looked at."""
 
     recording: Recording
-    survey: Survey
+    cuts: CutStates
     texts: Texts
 
-    def fates(self) -> Counter[Fate]:
-        """How many cuts have which fate."""
-        return fates(self.survey.found, self.texts, self.recording.done)
+    def boot_outcomes(self) -> Counter[BootOutcome]:
+        """How many cuts have which outcome."""
+        return boot_outcomes(self.cuts.found, self.texts, self.recording.done)
 
 
 def allowed(pristine: str) -> Texts:
@@ -122,12 +122,12 @@ def record(image: Path, work: Path) -> Recording:
 def test_every_cut_leaves_the_old_or_the_new(proofs: dict[str, Proof], layout: str) -> None:
     """As GRUB sees it: the old arguments as a first boot until the first new byte is in place, then the new ones, no Ignition."""
     proof = proofs[layout]
-    fates = {view: fate(view, proof.texts) for view in proof.survey.views}
-    assert set(fates.values()) == {Fate.OLD, Fate.NEW}, fates
-    reached = min(cut.flushed for view, cut in proof.survey.found if fates[view] is Fate.NEW)
-    assert all(cut.flushed <= reached for view, cut in proof.survey.found if fates[view] is Fate.OLD)
-    first, last = proof.survey.found[0][0], proof.survey.found[-1][0]
-    assert fates[first] is Fate.OLD and fates[last] is Fate.NEW
+    boot_outcomes = {view: boot_outcome(view, proof.texts) for view in proof.cuts.views}
+    assert set(boot_outcomes.values()) == {BootOutcome.OLD, BootOutcome.NEW}, boot_outcomes
+    reached = min(cut.flushed for view, cut in proof.cuts.found if boot_outcomes[view] is BootOutcome.NEW)
+    assert all(cut.flushed <= reached for view, cut in proof.cuts.found if boot_outcomes[view] is BootOutcome.OLD)
+    first, last = proof.cuts.found[0][0], proof.cuts.found[-1][0]
+    assert boot_outcomes[first] is BootOutcome.OLD and boot_outcomes[last] is BootOutcome.NEW
     assert not {STAMP, MARKER} & set(last.top) and last.texts[0][1] == proof.texts.new[-1]
 
 
@@ -136,7 +136,7 @@ def test_linux_finds_the_old_or_the_new(proofs: dict[str, Proof], layout: str) -
     """The same file systems when the journal has been replayed: never torn, and never behind what GRUB sees."""
     proof = proofs[layout]
     order = [proof.texts.old, *proof.texts.new]
-    for state in proof.survey.states:
+    for state in proof.cuts.states:
         entries = dict(path_and_text for path_and_text in state.linux if path_and_text[0].startswith("loader/entries/"))
         entries.pop(TEMPORARY, None)
         (text,) = entries.values()
@@ -147,7 +147,7 @@ def test_linux_finds_the_old_or_the_new(proofs: dict[str, Proof], layout: str) -
 def test_all_that_a_first_boot_writes_is_on_disk_once_ignition_is_over(proofs: dict[str, Proof], layout: str) -> None:
     """At the first cut at which GRUB does not start Ignition again, with no more of the root than what was flushed by then."""
     proof = proofs[layout]
-    over = min((cut for view, cut in proof.survey.found if fate(view, proof.texts) is Fate.NEW), key=lambda cut: cut.flushed)
+    over = min((cut for view, cut in proof.cuts.found if boot_outcome(view, proof.texts) is BootOutcome.NEW), key=lambda cut: cut.flushed)
     partition, _ = proof.recording.partition()
     cut = writelog.flushed_elsewhere(writelog.read(proof.recording.log), partition, over)
     disk = cut_states.rebuild(proof.recording, cut, proof.directory / "over.qcow2")
@@ -160,7 +160,7 @@ def test_all_that_a_first_boot_writes_is_on_disk_once_ignition_is_over(proofs: d
 
 def chosen(proof: Proof) -> list[State]:
     """The states to boot: of those that look the same to GRUB the one in which Linux is the furthest ahead."""
-    return list({state.grub: state for state in proof.survey.states}.values())
+    return list({state.grub: state for state in proof.cuts.states}.values())
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +180,7 @@ def test_every_state_boots_and_converges(
 ) -> None:
     """Through GRUB, to the guest's own word: armed after one more boot at most, and nothing left of the transaction."""
     proof = proofs[layout]
-    assert {state.grub for state in chosen(proof)} == set(proof.survey.views)
+    assert {state.grub for state in chosen(proof)} == set(proof.cuts.views)
     for booted_and_checked in boots[layout]:
         booted_and_checked.result()
 
@@ -194,22 +194,22 @@ def boot_and_check(proof: Proof, number: int, state: State) -> None:
     with Machine(disk, log_dir=work, ignition=CONFIG) as machine:
         machine.wait_boot()
         guest.settled(machine)
-        check_arguments(machine, fate(state.grub, proof.texts))
+        check_arguments(machine, boot_outcome(state.grub, proof.texts))
         check_converged(machine, proof.texts.new[-1])
     disk.path.unlink()
 
 
-def check_arguments(machine: Machine, expected: Fate) -> None:
+def check_arguments(machine: Machine, expected: BootOutcome) -> None:
     """Each boot had the arguments that GRUB's view promised; the last one has the new ones."""
     *first, last = machine.kernel_command_lines()
     assert machine.run("cat /proc/cmdline").text == last
     assert f"crashkernel={AUTO}" in last.split() and "ignition.firstboot" not in last
-    assert len(first) == machine.reset_count == (1 if expected is Fate.OLD else 0)
+    assert len(first) == machine.reset_count == (1 if expected is BootOutcome.OLD else 0)
     for line in first:
         assert "ignition.firstboot" in line.split() and "crashkernel" not in line
     provisioned = machine.read("/etc/appended").decode()
     # Cut before our first byte was in place, Ignition starts over, on a disk that may have all of its first attempt.
-    assert provisioned in ((ONCE, ONCE * 2) if expected is Fate.OLD else (ONCE,))
+    assert provisioned in ((ONCE, ONCE * 2) if expected is BootOutcome.OLD else (ONCE,))
 
 
 def check_converged(machine: Machine, final: str) -> None:
@@ -228,7 +228,7 @@ def others(images: dict[str, Path], tool: Tool, directory: Path) -> dict[tuple[s
     """What cuts do to the other ways of writing, on ext4 and on XFS."""
 
     def prove(layout: str) -> dict[tuple[str, str], Other]:
-        work = directory / f"careless-{layout}"
+        work = directory / f"other-{layout}"
         work.mkdir()
         pristine = guest.entry_on(Disk(images[layout]))
         texts = Texts(pristine, (guest.final_form(pristine),))
@@ -244,12 +244,12 @@ def others(images: dict[str, Path], tool: Tool, directory: Path) -> dict[tuple[s
 #: On ext4 the name and the inode lie in blocks of their own. On XFS a directory as small as loader/entries lies in its inode, next
 #: to the entry's, so that one write has both; but nothing of it is where GRUB reads it when the writer returns.
 BREAKS = {
-    ("ext4", "truncate and write"): {Fate.LOST, Fate.REPEATED},
-    ("xfs", "truncate and write"): {Fate.LOST, Fate.REPEATED},
-    ("ext4", "rename, no freeze"): {Fate.UNBOOTABLE, Fate.LOST},
-    ("xfs", "rename, no freeze"): {Fate.LOST},
-    ("ext4", "ostree edit-in-place"): {Fate.UNBOOTABLE, Fate.LOST},
-    ("xfs", "ostree edit-in-place"): {Fate.LOST},
+    ("ext4", "truncate and write"): {BootOutcome.LOST, BootOutcome.REPEATED},
+    ("xfs", "truncate and write"): {BootOutcome.LOST, BootOutcome.REPEATED},
+    ("ext4", "rename, no freeze"): {BootOutcome.UNBOOTABLE, BootOutcome.LOST},
+    ("xfs", "rename, no freeze"): {BootOutcome.LOST},
+    ("ext4", "ostree edit-in-place"): {BootOutcome.UNBOOTABLE, BootOutcome.LOST},
+    ("xfs", "ostree edit-in-place"): {BootOutcome.LOST},
 }
 
 
@@ -257,13 +257,13 @@ BREAKS = {
 def test_other_writers_break(others: dict[tuple[str, str], Other], layout: str, writer: str) -> None:
     """The same proof finds what is wrong with them, so it could find it in ours."""
     other = others[layout, writer]
-    assert BREAKS[layout, writer] <= set(other.fates())
+    assert BREAKS[layout, writer] <= set(other.boot_outcomes())
 
 
 def test_what_is_called_unbootable_does_not_boot(others: dict[tuple[str, str], Other], directory: Path) -> None:
     """A rename without a freeze: GRUB finds an entry without its text, or none, and stays at its own prompt."""
     other = others["ext4", "rename, no freeze"]
-    view = next(view for view in other.survey.views if fate(view, other.texts) is Fate.UNBOOTABLE)
+    view = next(view for view in other.cuts.views if boot_outcome(view, other.texts) is BootOutcome.UNBOOTABLE)
     with booted(other, view, directory / "unbootable") as machine:
         machine.wait_serial("grub>")
         assert not machine.kernel_command_lines()
@@ -272,7 +272,7 @@ def test_what_is_called_unbootable_does_not_boot(others: dict[tuple[str, str], O
 def test_what_is_called_repeated_runs_ignition_again(others: dict[tuple[str, str], Other], directory: Path) -> None:
     """The guest's own command line has both."""
     other = others["ext4", "truncate and write"]
-    view = next(view for view in other.survey.views if fate(view, other.texts) is Fate.REPEATED)
+    view = next(view for view in other.cuts.views if boot_outcome(view, other.texts) is BootOutcome.REPEATED)
     with booted(other, view, directory / "repeated") as machine:
         machine.wait_boot()
         assert {"ignition.firstboot", f"crashkernel={AUTO}"} <= set(machine.run("cat /proc/cmdline").text.split())
@@ -282,7 +282,7 @@ def test_what_is_called_repeated_runs_ignition_again(others: dict[tuple[str, str
 def booted(other: Other, view: View, work: Path) -> Iterator[Machine]:
     """A machine with the disk that makes GRUB see this."""
     work.mkdir()
-    disk = cut_states.rebuild(other.recording, other.survey.first_cut(view), work / "disk.qcow2")
+    disk = cut_states.rebuild(other.recording, other.cuts.first_cut(view), work / "disk.qcow2")
     with Machine(disk, log_dir=work, ignition=other_writers.CONFIG) as machine:
         yield machine
     disk.path.unlink()
@@ -292,8 +292,8 @@ def test_comparison(
     proofs: dict[str, Proof], others: dict[tuple[str, str], Other], directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All of it as a table, in comparison.txt and on the terminal."""
-    rows = [row("kdump-karg", layout, proof.survey, fates(proof.survey.found, proof.texts)) for layout, proof in proofs.items()]
-    rows += [row(writer, layout, other.survey, other.fates()) for (layout, writer), other in others.items()]
+    rows = [row("kdump-karg", layout, proof.cuts, boot_outcomes(proof.cuts.found, proof.texts)) for layout, proof in proofs.items()]
+    rows += [row(writer, layout, other.cuts, other.boot_outcomes()) for (layout, writer), other in others.items()]
     text = "\n".join([HEADING, *rows]) + "\n"
     (directory / "comparison.txt").write_text(text)
     with capsys.disabled():
@@ -303,7 +303,7 @@ def test_comparison(
 HEADING = f"{'writer':20}  {'/boot':9}  cut points  seen by GRUB  unbootable  lost  Ignition again"
 
 
-def row(writer: str, layout: str, found: Survey, counted: Counter[Fate]) -> str:
+def row(writer: str, layout: str, found: CutStates, counted: Counter[BootOutcome]) -> str:
     """One line: the last three numbers are cut points."""
-    bad = f"{counted[Fate.UNBOOTABLE]:10}  {counted[Fate.LOST]:4}  {counted[Fate.REPEATED]:14}"
+    bad = f"{counted[BootOutcome.UNBOOTABLE]:10}  {counted[BootOutcome.LOST]:4}  {counted[BootOutcome.REPEATED]:14}"
     return f"{writer:20}  {layout:9}  {len(found.found):10}  {len(found.views):12}  {bad}"

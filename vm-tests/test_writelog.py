@@ -8,7 +8,7 @@ import struct
 import pytest
 from image.partitions import SECTOR, Partition
 from power_cut import writelog
-from power_cut.boot_outcome import Fate, Texts, fate
+from power_cut.boot_outcome import BootOutcome, Texts, boot_outcome
 from power_cut.grubview import STAMP, View, sectors_read
 from power_cut.writelog import ENTRY, FLUSH, FUA, MAGIC, SUPERBLOCK, Cut, Flush, Write, WriteLogError
 
@@ -101,25 +101,25 @@ def test_sectors_that_were_read() -> None:
 OLD, NEW = "options $ignition_firstboot old\n", "options $ignition_firstboot new\n"
 INTERIM = "options new\n"
 CASES = [
-    (OLD, True, Fate.OLD),
-    (OLD, False, Fate.LOST),
-    (NEW, True, Fate.REPEATED),
-    (NEW, False, Fate.NEW),
-    (INTERIM, True, Fate.NEW),
-    ("", True, Fate.UNBOOTABLE),
-    (NEW[:20], False, Fate.UNBOOTABLE),
-    ("ERROR bad extent\n", False, Fate.UNBOOTABLE),
+    (OLD, True, BootOutcome.OLD),
+    (OLD, False, BootOutcome.LOST),
+    (NEW, True, BootOutcome.REPEATED),
+    (NEW, False, BootOutcome.NEW),
+    (INTERIM, True, BootOutcome.NEW),
+    ("", True, BootOutcome.UNBOOTABLE),
+    (NEW[:20], False, BootOutcome.UNBOOTABLE),
+    ("ERROR bad extent\n", False, BootOutcome.UNBOOTABLE),
 ]
 
 
 @pytest.mark.parametrize(("text", "stamp", "expected"), CASES)
-def test_fate(text: str, stamp: bool, expected: Fate) -> None:
+def test_boot_outcome(text: str, stamp: bool, expected: BootOutcome) -> None:
     view = View((STAMP,) if stamp else (), ("ostree-1.conf",), (("ostree-1.conf", text),), (("/vmlinuz", "1 bytes\n"),))
-    assert fate(view, Texts(OLD, (INTERIM, NEW))) is expected
+    assert boot_outcome(view, Texts(OLD, (INTERIM, NEW))) is expected
 
 
 def test_no_entry_or_a_damaged_kernel_does_not_boot() -> None:
     good = (("ostree-1.conf", NEW),)
     texts = Texts(OLD, (NEW,))
-    assert fate(View((), (), (), ()), texts) is Fate.UNBOOTABLE
-    assert fate(View((), ("ostree-1.conf",), good, (("/vmlinuz", "ERROR missing"),)), texts) is Fate.UNBOOTABLE
+    assert boot_outcome(View((), (), (), ()), texts) is BootOutcome.UNBOOTABLE
+    assert boot_outcome(View((), ("ostree-1.conf",), good, (("/vmlinuz", "ERROR missing"),)), texts) is BootOutcome.UNBOOTABLE

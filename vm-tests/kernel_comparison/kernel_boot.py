@@ -48,19 +48,19 @@ busybox=/bin/busybox
 $busybox mount -t proc proc /proc
 $busybox mount -t sysfs sys /sys
 echo
-echo "judge: release $($busybox uname -r)"
-echo "judge: size $($busybox cat /sys/kernel/kexec_crash_size)"
-$busybox grep -E ' : (System RAM|Crash kernel)' /proc/iomem | $busybox sed 's/^/judge: iomem /'
+echo "answer: release $($busybox uname -r)"
+echo "answer: size $($busybox cat /sys/kernel/kexec_crash_size)"
+$busybox grep -E ' : (System RAM|Crash kernel)' /proc/iomem | $busybox sed 's/^/answer: iomem /'
 $busybox dmesg | $busybox grep -iE 'crash|emory value expected' | $busybox grep -v 'ommand line: ' |
-    $busybox sed 's/^/judge: dmesg /'
-echo "judge: end"
+    $busybox sed 's/^/answer: dmesg /'
+echo "answer: end"
 $busybox reboot -f
 """
 #: Where the log repeats the command line.
 QUOTING = ("Unknown kernel command line parameters", " ")
 #: Whose /proc/iomem does not list the reservation.
 HIDING = ("ppc64le",)
-ANSWER = re.compile(r"^judge: (\w+) ?(.*)$", re.MULTILINE)
+ANSWER = re.compile(r"^answer: (\w+) ?(.*)$", re.MULTILINE)
 
 
 class NoVerdictError(RuntimeError):
@@ -146,7 +146,7 @@ def main() -> None:
     """One boot by hand."""
     name, memory_mib, line = sys.argv[1:]
     kernel = next(found for found in KERNELS if str(found) == name)
-    verdict = ask(kernel, int(memory_mib), line, Progress("judge"))
+    verdict = ask(kernel, int(memory_mib), line, Progress("kernel"))
     print(predict(kernel, verdict, line).reservation)
     print(verdict.crash_size, verdict.parts, *verdict.log, verdict.iomem, sep="\n")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kernels that judge the predictions: Debian's own, taken from the archive and made ready for QEMU's -kernel."""
+"""The kernels that the predictions are compared with: Debian's own, taken from the archive and made ready for QEMU's -kernel."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pairs of memory and command line that prediction and kernel are compared on, and which kernels judge which pair."""
+"""The pairs of memory and command line that prediction and kernel are compared on, and which kernels are asked for which pair."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from power_cut.writelog import Cut
 FIRST_BOOT = "$ignition_firstboot"
 
 
-class Fate(Enum):
+class BootOutcome(Enum):
     """Of these, only the first two are good."""
 
     OLD = "old arguments, Ignition runs as on a first boot"
@@ -32,25 +32,25 @@ class Texts:
     new: tuple[str, ...]
 
 
-def fate(view: View, texts: Texts) -> Fate:
+def boot_outcome(view: View, texts: Texts) -> BootOutcome:
     """What the next boot does."""
     entries = [text for path, text in view.texts if path.endswith(".conf")]
     if len(entries) != 1 or entries[0] not in (texts.old, *texts.new):
-        return Fate.UNBOOTABLE
+        return BootOutcome.UNBOOTABLE
     if any("ERROR" in end for _, end in view.loaded):
-        return Fate.UNBOOTABLE
+        return BootOutcome.UNBOOTABLE
     ignition = STAMP in view.top and FIRST_BOOT in entries[0].split()
     if entries[0] == texts.old:
-        return Fate.OLD if ignition else Fate.LOST
-    return Fate.REPEATED if ignition else Fate.NEW
+        return BootOutcome.OLD if ignition else BootOutcome.LOST
+    return BootOutcome.REPEATED if ignition else BootOutcome.NEW
 
 
-def fates(found: Iterable[tuple[View, Cut]], texts: Texts, done: int | None = None) -> Counter[Fate]:
-    """How many cuts have which fate. With all writes before the number `done` on the disk the writer had finished: the old
+def boot_outcomes(found: Iterable[tuple[View, Cut]], texts: Texts, done: int | None = None) -> Counter[BootOutcome]:
+    """How many cuts have which outcome. With all writes before the number `done` on the disk the writer had finished: the old
     arguments are no good end any more."""
-    counted: Counter[Fate] = Counter()
+    counted: Counter[BootOutcome] = Counter()
     for view, cut in found:
-        found_fate = fate(view, texts)
+        outcome = boot_outcome(view, texts)
         finished = done is not None and cut.has_all_before(done)
-        counted[Fate.LOST if finished and found_fate is Fate.OLD else found_fate] += 1
+        counted[BootOutcome.LOST if finished and outcome is BootOutcome.OLD else outcome] += 1
     return counted

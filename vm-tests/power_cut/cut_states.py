@@ -59,7 +59,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Survey:
+class CutStates:
     """What every cut leads to, in the order of the log."""
 
     found: tuple[tuple[View, Cut], ...]
@@ -108,7 +108,7 @@ class Canvas:
 
 
 @dataclass
-class Surveyor:
+class CutViewer:
     """Looks at cut after cut of one recording."""
 
     entries: tuple[Entry, ...]
@@ -175,20 +175,20 @@ class Surveyor:
         return {sector: data for sector, data in changed.items() if data != self.canvas.base(sector)}
 
 
-def take(recording: Recording, tool: Tool, work: Path, replay: bool = True) -> Survey:
+def take(recording: Recording, tool: Tool, work: Path, replay: bool = True) -> CutStates:
     """Look at every cut of a recording. `work` is a directory for the images."""
     partition, boot = recording.partition()
     image = recording.disk.extract_boot(work / "grub.img")
     pristine = work / "pristine.img"
     run(["cp", "--sparse=always", image, pristine])
-    surveyor = Surveyor(writelog.read(recording.log), partition, boot, Canvas(image), tool)
-    cuts = writelog.cuts(surveyor.entries, partition, recording.start, recording.stop)
-    found = tuple((surveyor.view(cut), cut) for cut in cuts)
-    surveyor.check_loaded_files({view: cut for view, cut in reversed(found)})
+    viewer = CutViewer(writelog.read(recording.log), partition, boot, Canvas(image), tool)
+    cuts = writelog.cuts(viewer.entries, partition, recording.start, recording.stop)
+    found = tuple((viewer.view(cut), cut) for cut in cuts)
+    viewer.check_loaded_files({view: cut for view, cut in reversed(found)})
     linux = _replayed(recording, pristine, _to_replay(found)) if replay else {}
     for path in (image, pristine):
         path.unlink()
-    return Survey(found, _states(found, linux), surveyor.reader.runs, len(linux))
+    return CutStates(found, _states(found, linux), viewer.reader.runs, len(linux))
 
 
 def _to_replay(found: tuple[tuple[View, Cut], ...]) -> list[Cut]:
