@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import fresh_directory
 from harness import guest, vmcore
 from harness.disk import Disk
 from harness.guest import AUTO, FIRST_BOOT_JOURNAL, KDUMP_UNIT, MIB
 from harness.ignition import Config
 from harness.machine import Machine
+
+from conftest import fresh_directory
 
 ONCE = "one line, once\n"
 CRASH_TIMEOUT = 600.0

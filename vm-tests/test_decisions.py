@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conftest import Boot, NewDisk
 from harness import guest, offline_kargs
 from harness.disk import Disk
 from harness.guest import AUTO, KDUMP_UNIT, MIB
 from harness.ignition import Config
 from harness.machine import BREAK_SHELL, Machine
 from image import filesystem
+
+from conftest import Boot, NewDisk
 
 CONF = "/etc/kdump-karg.conf"
 

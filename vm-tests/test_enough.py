@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from conftest import Boot
 from harness import guest, vmcore
 from harness.guest import AUTO, FIRST_BOOT_JOURNAL, KDUMP_UNIT, MIB
 from harness.ignition import Config
 from harness.machine import Machine
+
+from conftest import Boot
 
 CONF = "/etc/kdump-karg.conf"
 SETTINGS = "/etc/default/kdump-tools"

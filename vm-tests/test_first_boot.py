@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import fresh_directory
 from harness import guest, offline_kargs
 from harness.disk import Disk
 from harness.guest import KDUMP_UNIT, MIB
 from harness.ignition import Config
 from harness.machine import Machine
+
+from conftest import fresh_directory
 
 CONFIG = Config().enable(KDUMP_UNIT).file("/etc/kdump-karg.conf", "crashkernel=208M\n")
 #: As the kernel keeps a label: with the byte that ends it. None of these is what a new file would get.

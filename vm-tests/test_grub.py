@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Boot, NewDisk
 from harness import offline_kargs
 from harness.disk import Disk
 from harness.guest import options
 from harness.machine import Machine
 
+from conftest import Boot, NewDisk
 from orchestrator.rules import bls, grub
 
 STAMP = "ignition.firstboot"

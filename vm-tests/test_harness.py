@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from conftest import Boot, NewDisk
 from harness import vmcore
 from harness.ignition import Config
+
+from conftest import Boot, NewDisk
 
 KDUMP = Config().enable("kdump-tools.service")
 CRASHKERNEL = "crashkernel=512M-:192M"

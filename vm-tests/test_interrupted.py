@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import Boot, NewDisk
 from harness import guest
 from harness.disk import Disk, FileSystem
 from harness.guest import AUTO
+
+from conftest import Boot, NewDisk
 
 STAMP = "ignition.firstboot"
 MARKER = "kdump-karg.first-boot-ended"

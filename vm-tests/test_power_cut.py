@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import fresh_directory
 from harness import guest
 from harness.disk import Disk
 from harness.guest import AUTO, KDUMP_UNIT
@@ -26,8 +25,10 @@ from image import builder as image_builder
 from image.traits import Traits
 from power_cut import cut_states, other_writers, writelog
 from power_cut.boot_outcome import BootOutcome, Texts, boot_outcome, boot_outcomes
-from power_cut.cut_states import Recording, State, CutStates
+from power_cut.cut_states import CutStates, Recording, State
 from power_cut.grubview import STAMP, Tool, View
+
+from conftest import fresh_directory
 
 MARKER = "kdump-karg.first-boot-ended"
 TEMPORARY = "loader/entries/.kdump-karg.tmp"

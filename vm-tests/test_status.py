@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from conftest import Boot
 from harness import guest
 from harness.guest import MIB
 from harness.ignition import Config
+
+from conftest import Boot
 
 # Behind multi-user.target's other units, as kdump-utils' kdump.service is, and slower than all of them.
 SLOW = """\

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from conftest import Boot, NewDisk
 from harness import guest, offline_kargs
 from harness.guest import KDUMP_UNIT
 from harness.ignition import Config
+
+from conftest import Boot, NewDisk
 
 
 def test_switched_off(boot: Boot, new_disk: NewDisk) -> None:

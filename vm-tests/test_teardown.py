@@ -7,12 +7,13 @@ stopped; where nothing goes wrong, test_armed.py looks for its file. Every test 
 
 from __future__ import annotations
 
-from conftest import Boot, NewDisk
 from harness import guest, offline_kargs
 from harness.disk import Disk
 from harness.guest import AUTO, FIRST_BOOT_JOURNAL, KDUMP_UNIT
 from harness.ignition import Config
 from harness.machine import Machine
+
+from conftest import Boot, NewDisk
 
 CONFIG = Config().enable(KDUMP_UNIT)
 
