@@ -10,7 +10,6 @@ import of this module itself is paid for by every run, so there is none that the
 from __future__ import annotations
 
 import _collections_abc
-import _imp
 import gc
 import marshal
 import os
@@ -29,7 +28,6 @@ INTERRUPTED = 130  # what a shell reports for SIGINT
 LOCAL_HEADER = 30  # bytes before the name in a zip's local file header (APPNOTE.TXT 4.3.7); our zips have no extra field
 MODULES, TABLE = "modules", "modules.table"  # in the zip: the code of all modules, and {name: (is a package, offset, size)}
 INIT = "/__init__"
-COMPILED_IN = ("errno", "fcntl")  # inside the interpreter; made here in a tenth of the time that an import takes
 
 
 class Late(ModuleType):
@@ -68,10 +66,6 @@ def install(path: str) -> None:
             within["__path__"] = []  # everything in it has its place already
         if parent:  # a package comes before what is in it
             known[parent].__dict__[child] = module
-    for name in COMPILED_IN:
-        if name not in known and name in sys.builtin_module_names:
-            known[name] = built_in = _imp.create_builtin(type(__spec__)(name, None))
-            _imp.exec_builtin(built_in)
     # As Lib/collections/__init__.py does it: the interpreter has the module already, and its package need not run.
     known["collections.abc"] = _collections_abc
 

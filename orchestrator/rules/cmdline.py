@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 KEY = "crashkernel="
 SUFFIXES = (",high", ",low", ",cma")
-REMEMBERED = 16  # lines
 
 
 @dataclass(frozen=True)
@@ -19,21 +18,8 @@ class Word:
     text: str
 
 
-_known: dict[str, tuple[Word, ...]] = {}
-
-
 def words(line: str) -> tuple[Word, ...]:
     """The words of a line, split at blanks outside double quotes as next_arg() does (linux lib/cmdline.c)."""
-    found = _known.get(line)
-    if found is None:
-        if len(_known) == REMEMBERED:
-            _known.clear()
-        found = _known[line] = _split(line)
-    return found
-
-
-def _split(line: str) -> tuple[Word, ...]:
-    """As `words`, which keeps the last lines: a run asks for a dozen arguments of the same two or three."""
     found = []
     start: int | None = None
     quoted = False
