@@ -61,7 +61,7 @@ def _scanned(text: str) -> object:
     start = len(text) - len(text.lstrip(" \t\n\r"))
     try:
         document, end = _json.make_scanner(_Context)(text, start)  # type: ignore[arg-type]  # any object with these attributes
-    except (StopIteration, SystemError, RecursionError, ValueError):
+    except (ImportError, StopIteration, SystemError, RecursionError, ValueError):
         return None
     return None if text[end:].strip(" \t\n\r") else document
 

@@ -44,8 +44,8 @@ def compiled(interpreter: Interpreter, sources: Iterable[Source]) -> dict[str, b
         return {source.name: _content(output) for source, output in outputs.items()}
 
 
-def members(compiled: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The zip's files from the .pyc contents."""
+def members(compiled: Mapping[str, bytes], extensions: Iterable[str]) -> dict[str, bytes]:
+    """The zip's files from the .pyc contents, and the names of the extension modules beside the zip."""
     files = {f"{name}.pyc": content for name, content in compiled.items() if name.startswith(FIRST)}
     table: dict[str, tuple[bool, int, int]] = {}
     code = bytearray()
@@ -53,7 +53,7 @@ def members(compiled: Mapping[str, bytes]) -> dict[str, bytes]:
         if f"{name}.pyc" not in files:
             table[name.removesuffix(INIT).replace("/", ".")] = (name.endswith(INIT), len(code), len(content) - PYC_HEADER)
             code += content[PYC_HEADER:]
-    return {**files, TABLE: marshal.dumps(table, TABLE_FORMAT), MODULES: bytes(code)}
+    return {**files, TABLE: marshal.dumps((sorted(extensions), table), TABLE_FORMAT), MODULES: bytes(code)}
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

@@ -10,6 +10,7 @@ import of this module itself is paid for by every run, so there is none that the
 from __future__ import annotations
 
 import _collections_abc
+import _imp
 import gc
 import marshal
 import os
@@ -26,12 +27,12 @@ else:
 DEBUG_ENV = "KDUMP_KARG_DEBUG"
 INTERRUPTED = 130  # what a shell reports for SIGINT
 LOCAL_HEADER = 30  # bytes before the name in a zip's local file header (APPNOTE.TXT 4.3.7); our zips have no extra field
-MODULES, TABLE = "modules", "modules.table"  # in the zip: the code of all modules, and {name: (is a package, offset, size)}
+MODULES, TABLE = "modules", "modules.table"  # in the zip: all code; extension modules beside the zip, {name: (is a package, offset, size)}
 INIT = "/__init__"
 
 
 class Late(ModuleType):
-    """A module of the zip that has not run yet."""
+    """A module of the zip, or an extension module beside it, that has not run yet."""
 
     def __getattr__(self, name: str) -> Any:
         """A name that is not there yet: run the module's code, and look again."""
@@ -42,10 +43,16 @@ class Late(ModuleType):
 
 
 def _execute(module: Late) -> None:
-    """Run the code of a module, which is an ordinary one from here on."""
-    archive, start, size = module.__dict__.pop("_place")
+    """Run the code of a module, which is an ordinary one from here on; of an extension module it takes over all names."""
+    place = module.__dict__.pop("_place")
     module.__class__ = ModuleType  # type: ignore[assignment]
-    exec(marshal.loads(os.pread(archive, size, start)), module.__dict__)
+    if isinstance(place, str):
+        made = _imp.create_dynamic(type(__spec__)(module.__name__, None, origin=place))
+        _imp.exec_dynamic(made)
+        module.__dict__.update(made.__dict__)
+    else:
+        archive, start, size = place
+        exec(marshal.loads(os.pread(archive, size, start)), module.__dict__)
 
 
 def install(path: str) -> None:
@@ -54,7 +61,13 @@ def install(path: str) -> None:
     start, _ = _member(path, MODULES)
     table, size = _member(path, TABLE)
     known = sys.modules
-    for name, (is_package, offset, length) in marshal.loads(os.pread(archive, size, table)).items():
+    extensions, places = marshal.loads(os.pread(archive, size, table))
+    for name in extensions:
+        if name in known:
+            continue
+        known[name] = module = Late(name)
+        module.__dict__["_place"] = f"{os.path.dirname(path)}/{name}.so"
+    for name, (is_package, offset, length) in places.items():
         if name in known:
             continue
         known[name] = module = Late(name)

@@ -38,7 +38,8 @@ def freeze(unpacked: Unpacked, output: str) -> None:
         _copy(unfinished, f"{PRIVATE}/{name}.so", path)
     for library in closure.closure([target.program, *extensions], target.root):
         _copy_library(unfinished, library, target.root, target.program.interpreter)
-    _put(unfinished, f"{PRIVATE}/{ZIP}", bundle.zipped(bundle.members(bundle.compiled(target, modules.sources))))
+    files = bundle.members(bundle.compiled(target, modules.sources), modules.extensions)
+    _put(unfinished, f"{PRIVATE}/{ZIP}", bundle.zipped(files))
     _put(unfinished, f"{PROGRAM}._pth", SEARCH_PATH.encode())
     _put(unfinished, f"{PRIVATE}/kdump-karg", LAUNCHER.encode(), 0o755)
     _put(unfinished, f"{PRIVATE}/MANIFEST", manifest(unpacked).encode())
