@@ -26,13 +26,7 @@ FIRST = ("encodings/", "__future__", "kdump_karg_start")  # what the interpreter
 PYC_HEADER = 16  # bytes before the code in a .pyc file (PEP 552)
 TABLE_FORMAT = 2  # of marshal: one that every Python reads, and that gives the same bytes for the same values
 READABLE = 0o100644 << 16  # st_mode, where Unix zips keep it
-# Run by the target's Python. Unchecked: there is no source for a start to compare the byte code with. Optimized (2): nobody
-# reads docstrings there, and the asserts are for the type checker.
-COMPILE = """
-import json, py_compile, sys
-for source, name, output in json.load(sys.stdin):
-    py_compile.compile(source, output, name, True, 2, py_compile.PycInvalidationMode.UNCHECKED_HASH)
-"""
+COMPILER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "compiler.py")
 
 
 def compiled(interpreter: Interpreter, sources: Iterable[Source]) -> dict[str, bytes]:
@@ -40,7 +34,7 @@ def compiled(interpreter: Interpreter, sources: Iterable[Source]) -> dict[str, b
     with tempfile.TemporaryDirectory() as scratch:
         outputs = {source: os.path.join(scratch, str(index)) for index, source in enumerate(sources)}
         jobs = [(source.path, f"{source.name}.py", output) for source, output in outputs.items()]
-        interpreter.run(["-c", COMPILE], stdin=json.dumps(jobs))
+        interpreter.run([COMPILER], stdin=json.dumps(jobs))
         return {source.name: _content(output) for source, output in outputs.items()}
 
 
