@@ -35,27 +35,34 @@ options:
 exit status: 0 done, armed or nothing to do, 1 failed, 2 usage, 3 refused, 4 kdump wanted but not armed (status, report)
 """
 COMMANDS = ("plan", "apply", "write", "status", "report")
-WITH_JSON = ("plan", "status")
+# The commands that each flag goes with.
+FLAGS = {"--json": ("plan", "status")}
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """What the user typed. `root` is None for the running system."""
+    """What the user typed. `root` is None for the running system; `flags` are those of FLAGS that were given."""
 
     command: str
     root: str | None = None
-    json: bool = False
+    flags: frozenset[str] = frozenset()
+
+    @property
+    def json(self) -> bool:
+        """Is JSON to be printed?"""
+        return "--json" in self.flags
 
 
 def parse(argv: list[str]) -> Arguments:
     """The arguments in any order. UsageError for anything not in HELP."""
-    command, root, json = "", None, False
+    command, root = "", None
+    flags: set[str] = set()
     words = iter(argv)
     for word in words:
         if word in ("-h", "--help", "--version"):
             return Arguments(word)
-        if word == "--json":
-            json = True
+        if word in FLAGS:
+            flags.add(word)
         elif word == "--root" or word.startswith("--root="):
             root = word.partition("=")[2] or next(words, "")
         elif word.startswith("-"):
@@ -64,15 +71,16 @@ def parse(argv: list[str]) -> Arguments:
             raise UsageError(f"one command at a time, not {command} and {word}; see kdump-karg --help")
         else:
             command = word
-    return _checked(Arguments(command, root, json))
+    return _checked(Arguments(command, root, frozenset(flags)))
 
 
 def _checked(arguments: Arguments) -> Arguments:
     """Refuse combinations that mean nothing."""
     if arguments.command not in COMMANDS:
         raise UsageError(f"{arguments.command or 'no command'!r} is not one of {', '.join(COMMANDS)}; see kdump-karg --help")
-    if arguments.json and arguments.command not in WITH_JSON:
-        raise UsageError(f"{arguments.command} has no --json; it goes with {' and '.join(WITH_JSON)}")
+    for flag in sorted(arguments.flags):
+        if arguments.command not in FLAGS[flag]:
+            raise UsageError(f"{arguments.command} has no {flag}; it goes with {' and '.join(FLAGS[flag])}")
     if arguments.command == "write" and arguments.root is not None:
         raise UsageError("write has no --root; on a captured tree apply writes at once")
     if arguments.root is not None and not os.path.isdir(arguments.root):

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The deployments of an ostree system: those that have a boot loader entry, and one that is staged. Read, not judged.
+
+An entry boots a link, `ostree=/ostree/boot.N/STATEROOT/BOOTCSUM/SERIAL`, whose text changes with every deployment that ostree
+makes; the directory that it leads to, `ostree/deploy/STATEROOT/deploy/CHECKSUM.SERIAL`, stays. So the directory is the name of a
+deployment here. A staged deployment has a directory and no entry: ostree writes that when the machine is shut down
+(ostree-sysroot-deploy.c _ostree_sysroot_finalize_staged()).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.facts.bootstate import ENTRIES, LARGEST_ENTRY
+from orchestrator.rules import bls, cmdline
+from orchestrator.system import tree
+from orchestrator.system.target import provisioned_root
+
+# The names that ostree takes for its own: prefix and suffix (ostree-sysroot.c _ostree_sysroot_read_boot_loader_configs()).
+PREFIX, SUFFIX = "ostree-", ".conf"
+STATEROOTS = "ostree/deploy"  # /STATEROOT/deploy/CHECKSUM.SERIAL
+DEPTH = 5  # names in the directory of a deployment
+# A GVariant with the names and the kernel arguments of the deployment that is to be finalised. The checksums in it are text.
+STAGED = "run/ostree/staged-deployment"
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """One deployment. `directory` is its own, below the root directory of the system that runs.
+
+    `entry` is the path of its entry below the boot directory and `text` the whole of it; both are "" for a staged one.
+    `number` is the entry's `version`, of which the boot loader boots the highest unless it is told otherwise.
+    """
+
+    directory: str
+    entry: str = ""
+    text: str = ""
+    number: int = 0
+    booted: bool = False
+
+    @property
+    def staged(self) -> bool:
+        """Will ostree write its entry when the machine is shut down?"""
+        return not self.entry
+
+    @property
+    def options(self) -> str:
+        """The kernel arguments of its entry, as the boot loaders read them; "" for a staged one."""
+        return bls.first_value(self.text, "options")
+
+
+def read(root: str, boot: str) -> tuple[Deployment, ...]:
+    """The deployments below `root` whose entries are below the directory `boot`, the one that is booted next first.
+
+    An entry whose link leads nowhere is left out. Raises Refusal for a file that cannot be read.
+    """
+    booted = directory(root, cmdline.ostree_target(_running(root)) or "")
+    found = []
+    for name in tree.names(boot, ENTRIES):
+        if not (name.startswith(PREFIX) and name.endswith(SUFFIX)):
+            continue
+        path = f"{ENTRIES}/{name}"
+        text = (tree.read_bytes(boot, path, LARGEST_ENTRY, above="/boot/") or b"").decode("utf-8", "surrogateescape")
+        place = directory(root, cmdline.ostree_target(bls.first_value(text, "options")) or "")
+        if place:
+            found.append(Deployment(place, path, text, _number(text), place == booted))
+    found.sort(key=lambda each: each.number, reverse=True)
+    return (*_staged(root, {each.directory for each in found}), *found)
+
+
+def directory(root: str, target: str) -> str:
+    """The deployment that `ostree=target` boots, as ostree/deploy/STATEROOT/deploy/CHECKSUM.SERIAL; "" where there is none."""
+    physical = provisioned_root(root)
+    if not target or not tree.is_directory(physical, target):
+        return ""
+    found = "/".join(tree.resolve(physical, target).split("/")[-DEPTH:])
+    return found if _is_deployment(found) else ""
+
+
+def _is_deployment(path: str) -> bool:
+    """Is this the directory of a deployment, by its name?"""
+    head, _, name = path.rpartition("/")
+    checksum, dot, serial = name.rpartition(".")
+    return (
+        path.startswith(f"{STATEROOTS}/")
+        and path.count("/") == DEPTH - 1
+        and head.endswith("/deploy")
+        and bool(dot)
+        and checksum.isalnum()
+        and serial.isdecimal()
+    )
+
+
+def _staged(root: str, known: set[str]) -> tuple[Deployment, ...]:
+    """The deployment that is staged: its checksum is in ostree's file, and no entry leads to it."""
+    named = tree.read_bytes(root, STAGED)
+    if named is None:
+        return ()
+    physical = provisioned_root(root)
+    found = []
+    for stateroot in tree.names(physical, STATEROOTS):
+        for name in tree.names(physical, f"{STATEROOTS}/{stateroot}/deploy"):
+            place = f"{STATEROOTS}/{stateroot}/deploy/{name}"
+            if _is_deployment(place) and place not in known and name.partition(".")[0].encode() in named:
+                found.append(Deployment(place))
+    return tuple(found)
+
+
+def _number(text: str) -> int:
+    """The entry's version; 0 for one that is no number, which ostree does not write."""
+    version = bls.first_value(text, "version").strip()
+    return int(version) if version.isdecimal() else 0
+
+
+def _running(root: str) -> str:
+    """The running command line."""
+    return (tree.read_bytes(root, "proc/cmdline") or b"").decode("utf-8", "surrogateescape").rstrip("\n")
