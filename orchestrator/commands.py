@@ -50,11 +50,25 @@ def report(target: Target) -> int:
 
 def apply(target: Target) -> int:
     """Apply, and note the outcome for the rest of this boot and the next."""
-    return _carried_out(target, lambda: run.apply(target), _after_apply)
+    return _guarded(target, lambda: _carried_out(target, lambda: run.apply(target), _after_apply))
 
 
 def write(target: Target) -> int:
     """Carry out what `apply` handed over earlier in this boot's initramfs, and ask for the reboot."""
+    return _guarded(target, lambda: _write(target))
+
+
+def _guarded(target: Target, work: Callable[[], int]) -> int:
+    """The work's exit status. What nobody foresaw stops the boot as well where the config is strict; the front end tells it."""
+    try:
+        return work()
+    except Exception as error:
+        _note_stop(target, FAILED, f"{type(error).__name__}: {error}")
+        raise
+
+
+def _write(target: Target) -> int:
+    """As `write`."""
     try:
         left = handover.read(target.root)
     except Refusal as refusal:
@@ -120,15 +134,20 @@ def _attempt(work: Callable[[], None], loss: str) -> None:
 
 
 def _stopped(target: Target, kind: str, reason: str, exit_status: int) -> int:
-    """Say why nothing was done; with strict=yes in the initramfs, stop the boot as Ignition's failures do."""
+    """Say why nothing was done, and do what follows from it."""
     log.say(log.ERROR, reason)
+    _note_stop(target, kind, reason)
+    return exit_status
+
+
+def _note_stop(target: Target, kind: str, reason: str) -> None:
+    """Note it for the report; with strict=yes in the initramfs, stop the boot as Ignition's failures do."""
     if not target.live or not run.in_initramfs(target):
-        return exit_status
+        return
     _attempt(lambda: outcome.note(target.root, outcome.Outcome(kind, reason)), "no report will be given")
     if run.is_strict(target):
         log.say(log.ERROR, "strict=yes: stopping this boot in emergency.target")
         process.run("systemctl", "--no-block", "isolate", "emergency.target")
-    return exit_status
 
 
 def _print(text: str) -> None:

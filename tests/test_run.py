@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
-from orchestrator import planning, run
+from orchestrator import commands, planning, run
 from orchestrator.decide.decision import Kind
 from orchestrator.errors import Failure, Refusal
 from orchestrator.facts import machine
@@ -107,3 +108,24 @@ def test_strict(make: Make, conf: str | None, expected: bool) -> None:
 @pytest.mark.parametrize(("extra", "expected"), [({"etc/initrd-release": ""}, True), ({}, False)])
 def test_in_initramfs(make: Make, extra: dict[str, str], expected: bool) -> None:
     assert run.in_initramfs(target(make(extra=extra))) is expected
+
+
+@pytest.mark.parametrize("command", [commands.apply, commands.write])
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), RuntimeError("a bug")])
+@pytest.mark.parametrize("conf", ["strict=yes\n", "strict=no\n"])
+def test_strict_holds_for_what_nobody_foresaw(
+    make: Make, monkeypatch: pytest.MonkeyPatch, conf: str, error: Exception, command: Callable[[Target], int]
+) -> None:
+    sample = make(conf=conf, extra={"etc/initrd-release": ""})
+    started: list[tuple[str, ...]] = []
+
+    def broken(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("orchestrator.run.apply", broken)
+    monkeypatch.setattr("orchestrator.write.handover.read", broken)
+    monkeypatch.setattr("orchestrator.system.process.run", lambda *argv: started.append(argv))
+    with pytest.raises(type(error)):
+        command(Target(str(sample.root), True))
+    assert [argv[-1] for argv in started] == (["emergency.target"] if "yes" in conf else [])
+    assert sample.text("run/kdump-karg/outcome").startswith("FAILED\n")
