@@ -7,8 +7,8 @@ and there are no times of samples: with one, the collector turns the whole file 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from orchestrator.report.chain import Chain
 
@@ -30,7 +30,7 @@ class Gauge:
     name: str
     help: str
     value: int
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 def text(found: Chain, proof: Proof | None = None) -> str:
@@ -44,7 +44,7 @@ def _of_chain(found: Chain) -> Iterator[Gauge]:
     yield Gauge("armed", "Whether every link from the configuration to the dump holds.", int(found.armed))
     yield Gauge("warnings", "How many warnings kdump-karg status has.", len(found.warnings))
     if found.broken is not None:
-        yield Gauge("broken", "The first link that does not hold.", 1, {"link": found.broken.name})
+        yield Gauge("broken", "The first link that does not hold.", 1, (("link", found.broken.name),))
     if found.reserved is not None:
         yield Gauge("reserved_bytes", "What the kernel has set aside for the capture kernel.", found.reserved)
     if found.needed is not None:
@@ -67,7 +67,7 @@ def _of_proof(proof: Proof | None) -> Iterator[Gauge]:
 def _lines(gauge: Gauge) -> str:
     """HELP, TYPE and the sample."""
     name = PREFIX + gauge.name
-    labels = ",".join(f'{key}="{_label(value)}"' for key, value in gauge.labels.items())
+    labels = ",".join(f'{key}="{_label(value)}"' for key, value in gauge.labels)
     sample = f"{name}{{{labels}}}" if labels else name
     return f"# HELP {name} {_help(gauge.help)}\n# TYPE {name} gauge\n{sample} {gauge.value}\n"
 

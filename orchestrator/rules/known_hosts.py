@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from enum import Enum
 
-PORT = "22"
 CHANGES = frozenset(  # ssh_config(5): with one of these the name or the file that is looked up may be another
     "stricthostkeychecking userknownhostsfile globalknownhostsfile knownhostscommand hostkeyalias hostname port "
     "verifyhostkeydns canonicalizehostname".split()
@@ -34,7 +33,7 @@ def look_up(text: str, host: str) -> Known:
         if len(fields) < 3 or fields[0].startswith("#") or fields[0] == "@revoked":
             continue
         names = fields[1 if fields[0].startswith("@") else 0].lower().split(",")
-        if host in names or f"[{host}]:{PORT}" in names:
+        if host in names:
             return Known.YES
         doubt = doubt or any(name.startswith("|") or "*" in name or "?" in name for name in names)
     return Known.UNKNOWN if doubt else Known.NO
