@@ -172,7 +172,7 @@ def test_the_pages_name_make_targets_and_link_to_each_other() -> None:
 
 @pytest.mark.parametrize("command", SAMPLES)
 def test_the_json_fields_are_those_of_the_page(make: Make, command: str) -> None:
-    """Every field that is printed has a row with its type, and every row is printed by one of the samples, or on the running system only."""
+    """Every field that is printed has a row with its type; every row is printed by a sample, or on the running system only."""
     printed = {field for _, overrides in SAMPLES[command] for field in fields(run(command, make(**overrides).root))}
     assert printed | LIVE[command] == documented(command)
 

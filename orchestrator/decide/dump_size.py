@@ -26,9 +26,9 @@ def largest(usage: Usage, level: int) -> int:
 def _left_out(meminfo: Mapping[str, int], level: int) -> int:
     """Bytes of the pages that makedumpfile leaves out for certain (makedumpfile.c __exclude_unnecessary_pages()).
 
-    Free memory; pages on the kernel's lists that belong to no anonymous mapping, to which shared memory and tmpfs count; anonymous
-    and huge pages. The kernel does not tell how much of the cache is private (has buffers), so without that bit only shared
-    memory, which never is, counts. A page in the swap cache may be anonymous as well, and is not counted twice.
+    Free memory; pages on the kernel's lists that belong to no anonymous mapping, to which shared memory and tmpfs count;
+    anonymous and huge pages. The kernel does not tell how much of the cache is private (has buffers), so without that bit only
+    shared memory, which never is, counts. A page in the swap cache may be anonymous as well, and is not counted twice.
     """
     found = meminfo.get("MemFree", 0) if level & FREE else 0
     if level & PRIVATE_CACHE:

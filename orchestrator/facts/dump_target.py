@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The place that a dump goes to, read and not judged. A server is never asked: one that does not answer would stop the report."""
+"""The place that a dump goes to, read and not judged. No server is asked: one that does not answer would stop the report."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ NETWORKING = "usr/lib/systemd/system/networking.service"  # ifupdown's, for whic
 KNOWN_HOSTS = ("root/.ssh/known_hosts", "etc/ssh/ssh_known_hosts")
 SSH_CONFIGS = ("root/.ssh/config", "etc/ssh/ssh_config")
 SSH_CONFIG_DIR = "etc/ssh/ssh_config.d"
-BY = {"UUID": "dev/disk/by-uuid", "LABEL": "dev/disk/by-label", "PARTUUID": "dev/disk/by-partuuid", "PARTLABEL": "dev/disk/by-partlabel"}
+BY = {name: f"dev/disk/by-{name.lower()}" for name in ("UUID", "LABEL", "PARTUUID", "PARTLABEL")}
 # File systems that wait for somebody else: nothing on them is looked at.
 DISTANT = frozenset("nfs nfs4 cifs smb3 9p virtiofs ceph afs glusterfs lustre autofs".split())
+FUSE = "fuse."  # fuse.sshfs and the like; fuseblk is on a block device
 
 
 @dataclass(frozen=True)
 class Local:
     """A place on this machine.
 
-    `mount`: None where it is not known what is mounted there, or a device is not mounted; `free`: bytes, None where they were not
-    looked at; `full`: no file can be made, though there are bytes; `file`: there is something that is no directory; `missing`:
-    there is no such device; `distant`: its file system is another machine's.
+    `mount`: None where it is not known what is mounted there, or a device is not mounted; `free`: bytes, None where they were
+    not looked at; `full`: no file can be made, though there are bytes; `file`: there is something that is no directory;
+    `missing`: there is no such device; `distant`: its file system is another machine's.
     """
 
     mount: Mount | None = None
@@ -104,11 +105,11 @@ def _local(target: Target, provisioned: str, found: Destination) -> Local:
         return _device(target, mounts, found.place)
     # The path as it is written comes first: following its links looks at what may be on a server.
     written = _mount(target, mounts, provisioned + found.place)
-    if written is not None and written.kind in DISTANT:
+    if _is_distant(written):
         return Local(written, distant=True)
     where = tree.resolve(provisioned, found.place)
     mount = _mount(target, mounts, where)
-    if mount is not None and mount.kind in DISTANT:
+    if _is_distant(mount):
         return Local(mount, distant=True)
     place = _nearest(where)
     if not target.live:
@@ -119,6 +120,11 @@ def _local(target: Target, provisioned: str, found: Destination) -> Local:
 def _mount(target: Target, mounts: tuple[Mount, ...], place: str) -> Mount | None:
     """What is mounted there. The kernel's mount points are those below the root."""
     return bootfs.containing(mounts, place[len(target.root) :] or "/")
+
+
+def _is_distant(mount: Mount | None) -> bool:
+    """Would a look at it wait for somebody else?"""
+    return mount is not None and (mount.kind in DISTANT or mount.kind.startswith(FUSE))
 
 
 def _mounts(root: str) -> tuple[Mount, ...]:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The chain as node_exporter's textfile collector reads it, in the text format of Prometheus. Pure; docs/json.md lists the metrics.
+"""The chain as node_exporter's textfile collector reads it, in the text format of Prometheus. Pure.
 
+docs/json.md lists the metrics, which stay. The format:
 https://prometheus.io/docs/instrumenting/exposition_formats/, "Text-based format". A number that is not known has no line,
 and there are no times of samples: with one, the collector turns the whole file down (node_exporter collector/textfile.go).
 """

@@ -23,6 +23,7 @@ from orchestrator.system.target import Target
 LOST = frozenset("tmpfs ramfs devtmpfs overlay aufs proc sysfs".split())
 READ_ONLY = frozenset("squashfs erofs iso9660 udf romfs cramfs".split())
 DUMP_UNIT = "kdump-tools-dump.service"  # kdump-tools: waits for network-online.target, which kdump-tools.service does not
+NOT_ASKED = "the server is not asked whether it has room"
 PROPAGATE = {
     Package.KDUMP_UTILS: "run kdumpctl propagate, then kdumpctl restart",
     Package.KDUMP_TOOLS: "run kdump-config propagate",
@@ -73,7 +74,7 @@ def link(found: DumpTarget | Link, capture: Capture | Link) -> Link:
     if wanted.kind is Kind.SSH:
         return _ssh(found)
     if wanted.kind is Kind.NFS:
-        return Link(TARGET, True, f"{wanted.place} by NFS; the server is not asked whether it has room")
+        return Link(TARGET, True, f"{wanted.place} by NFS; {NOT_ASKED}")
     return _unusable(found) or _judged(found)
 
 
@@ -104,7 +105,7 @@ def _ssh(found: DumpTarget) -> Link:
         files = " and ".join(f"/{path}" for path in dump_target.KNOWN_HOSTS)
         return Link(TARGET, False, f"{wanted.place}: {files} have no key of {host}", PROPAGATE[found.package])
     doubt = "" if found.remote.known is Known.YES else ", but for the host's key, which only ssh can look up"
-    return Link(TARGET, True, f"{wanted.place} by ssh: what it needs is there{doubt}; the server is not asked whether it has room")
+    return Link(TARGET, True, f"{wanted.place} by ssh: what it needs is there{doubt}; {NOT_ASKED}")
 
 
 def _unusable(found: DumpTarget) -> Link | None:
@@ -122,7 +123,10 @@ def _unusable(found: DumpTarget) -> Link | None:
 
 
 def _never_written(found: DumpTarget, mount: Mount) -> str:
-    """Why a dump cannot be written to a mount, "" where it can. kdump-utils mounts the file system anew, writable (to_mount())."""
+    """Why a dump cannot be written to a mount, "" where it can.
+
+    kdump-utils mounts the file system anew, writable (mkdumprd to_mount()); kdump-tools has it as the running system has.
+    """
     if mount.kind in LOST:
         return f"lies on {mount.kind}, which a crash does not leave behind"
     if mount.kind in READ_ONLY:
@@ -138,24 +142,27 @@ def _judged(found: DumpTarget) -> Link:
     """Is there room?"""
     wanted, local = found.destination, found.local
     if local.distant and local.mount is not None:
-        return Link(TARGET, True, f"{wanted.place} lies on {local.mount.kind}; the server is not asked whether it has room")
+        return Link(TARGET, True, f"{wanted.place} lies on {local.mount.kind}; {NOT_ASKED}")
     if not found.live:
         return Link(TARGET, True, f"{wanted.place}; a captured tree does not tell how much is free there")
     if local.full:
-        return Link(TARGET, False, f"{wanted.place}: no more files can be made there", f"remove some, or change {wanted.setting}")
+        reason = f"{wanted.place}: no more files can be made there"
+        return Link(TARGET, False, reason, f"remove some, or change {wanted.setting}")
     known = room(found)
     if known is None or known.free is None or known.largest is None:
         return Link(TARGET, True, f"{wanted.place}; not known: {_missing_number(found)}")
     numbers = f"{wanted.place}: {known.free >> 20} MiB are free, a dump may take up to {-(-known.largest >> 20)} MiB"
     if known.free >= known.largest:
         return Link(TARGET, True, numbers)
-    return Link(TARGET, False, numbers, f"free space there (old dumps, logs), or change {wanted.setting} to a larger file system")
+    mend = f"free space there (old dumps, logs), or change {wanted.setting} to a larger file system"
+    return Link(TARGET, False, numbers, mend)
 
 
 def _missing_number(found: DumpTarget) -> str:
     """Why free space and need cannot be compared, in half a sentence."""
     if found.local.free is None:
-        return "it is not mounted" if found.destination.kind is Kind.FILE_SYSTEM else "its file system does not say what is free"
+        device = found.destination.kind is Kind.FILE_SYSTEM
+        return "it is not mounted" if device else "its file system does not say what is free"
     if found.destination.level is None:
         return "how much of the memory the core collector saves"
     return "what the memory is used for"

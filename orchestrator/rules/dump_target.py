@@ -21,8 +21,8 @@ HOME_OF_KEYS = "/root/.ssh/"
 FILE_SYSTEMS = frozenset(("ext2", "ext3", "ext4", "xfs", "btrfs", "minix"))
 TARGETS = FILE_SYSTEMS | {"raw", "nfs", "ssh", "virtiofs"}  # parse_config()
 OTHER_OPTIONS = frozenset(
-    "path sshkey core_collector kdump_post kdump_pre kdump_emergency extra_bins extra_modules failure_action default final_action "
-    "force_rebuild force_no_rebuild dracut_args fence_kdump_args fence_kdump_nodes auto_reset_crashkernel".split()
+    "path sshkey core_collector kdump_post kdump_pre kdump_emergency extra_bins extra_modules failure_action default "
+    "final_action force_rebuild force_no_rebuild dracut_args fence_kdump_args fence_kdump_nodes auto_reset_crashkernel".split()
 )
 COLLECTOR = "makedumpfile -l --message-level 7 -d 31"  # kdump.conf(5), core_collector
 TOOLS_ARGUMENTS = "-F -c -d 31"
@@ -128,8 +128,8 @@ def kdump_tools(config: Assignments) -> Destination:
 
 def suse(config: Assignments) -> Destination:
     """By /etc/sysconfig/kdump. Never raises."""
-    names = ("KDUMP_SAVEDIR", "KDUMP_TRANSFER", "KDUMP_DUMPFORMAT", "KDUMP_DUMPLEVEL", "KDUMP_FREE_DISK_SIZE", "KDUMP_SSH_IDENTITY")
-    values = {name: config.get(name) for name in names}
+    names = ("SAVEDIR", "TRANSFER", "DUMPFORMAT", "DUMPLEVEL", "FREE_DISK_SIZE", "SSH_IDENTITY")
+    values = {name: config.get(f"KDUMP_{name}") for name in names}
     for value in values.values():
         if value.text is None:
             return _nothing(value.why)
@@ -139,8 +139,8 @@ def suse(config: Assignments) -> Destination:
     if kind == "none":
         return _nothing("KDUMP_DUMPFORMAT=none saves the kernel's log and no dump")
     held = makedumpfile.EVERYTHING if kind == "raw" else _suse_level(amount)
-    free = (_number(spare, SUSE_SPARE)) * MIB
-    return _suse_place(url or DIRECTORY, held, free, identity, f"KDUMP_SAVEDIR in {config.path}")
+    kept = _number(spare, SUSE_SPARE) * MIB
+    return _suse_place(url or DIRECTORY, held, kept, identity, f"KDUMP_SAVEDIR in {config.path}")
 
 
 def _suse_place(url: str, held: int, spare: int, identity: str, setting: str) -> Destination:
@@ -150,8 +150,9 @@ def _suse_place(url: str, held: int, spare: int, identity: str, setting: str) ->
         return _nothing("KDUMP_SAVEDIR names several places")
     if not found or protocol.lower() == "file":
         path = rest if found else url
-        known = path.startswith("/")
-        return Destination(Kind.DIRECTORY, _slashes(path), held, spare=spare, setting=setting) if known else _nothing(f"{setting} is no URL")
+        if not path.startswith("/"):
+            return _nothing(f"{setting} is no URL")
+        return Destination(Kind.DIRECTORY, _slashes(path), held, spare=spare, setting=setting)
     host, _, path = rest.partition("/")
     if protocol.lower() in ("ssh", "sftp", "scp"):
         account, at, name = host.rpartition("@")

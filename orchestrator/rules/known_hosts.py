@@ -55,6 +55,6 @@ def is_changed(config: str, host: str) -> bool:
 
 
 def _may_match(pattern: str, host: str) -> bool:
-    """Can this pattern match, by what stands before its first wildcard? (Debian's ssh has a file for `unix/*` and `vsock/*`.)"""
+    """Can this pattern match, by what stands before its first wildcard? (systemd brings a file for `unix/*` and `vsock/*`.)"""
     end = next((at for at, char in enumerate(pattern) if char in WILD), None)
     return pattern.lower() == host if end is None else host.startswith(pattern[:end].lower())

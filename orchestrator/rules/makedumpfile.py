@@ -7,6 +7,7 @@ PROGRAM = "makedumpfile"
 ZERO, CACHE, PRIVATE_CACHE, USER, FREE = 1, 2, 4, 8, 16  # makedumpfile(8), "Base level"
 EVERYTHING = 0  # what `-d` defaults to: all of the memory is written
 HIGHEST = ZERO | CACHE | PRIVATE_CACHE | USER | FREE
+DIGITS = 3  # more than a level has
 COPIERS = frozenset(("cp", "dd", "cat", "scp"))  # kdump.conf(5), core_collector: "simply copy the vmcore file"
 TAKES_A_WORD = "bdgix"  # makedumpfile.c main(): the short options with an argument
 
@@ -28,7 +29,8 @@ def level(words: str) -> int | None:
         value = word[at + 1 :] or (todo.pop() if todo else "")
         found = value if word[at] == "d" else found
     last = found.rpartition(",")[2]
-    return int(last) if last.isascii() and last.isdecimal() and int(last) <= HIGHEST else None
+    known = last.isascii() and last.isdecimal() and len(last) <= DIGITS and int(last) <= HIGHEST
+    return int(last) if known else None
 
 
 def level_of_collector(command: str) -> int | None:

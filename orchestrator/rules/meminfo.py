@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 MEMINFO = "proc/meminfo"
+DIGITS = 20  # of the kernel's largest number
 
 
 def parse(text: str) -> dict[str, int]:
@@ -12,6 +13,8 @@ def parse(text: str) -> dict[str, int]:
     for line in text.splitlines():
         name, _, rest = line.partition(":")
         fields = rest.split()
-        if len(fields) == 2 and fields[1] == "kB" and fields[0].isascii() and fields[0].isdecimal():
+        if len(fields) != 2 or fields[1] != "kB" or len(fields[0]) > DIGITS:
+            continue
+        if fields[0].isascii() and fields[0].isdecimal():
             found[name] = int(fields[0]) << 10
     return found

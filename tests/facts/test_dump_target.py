@@ -24,8 +24,9 @@ ROOT_FS = "22 1 254:4 / / ro,relatime shared:1 - ext4 /dev/vda4 rw"
 VAR = "23 22 254:4 /ostree/deploy/debian/var /var rw,relatime shared:1 - ext4 /dev/vda4 rw"
 TMP = "24 22 0:25 / /tmp rw - tmpfs tmpfs rw,size=1k"
 NET = "25 22 0:44 / /var/far rw - nfs4 server:/dumps rw,addr=10.0.0.1"
+SSHFS = "27 22 0:50 / /var/fuse rw - fuse.sshfs me@server: rw"
 DATA = "26 22 254:17 / /data rw - xfs /dev/mapper/data rw"
-MOUNTS = "\n".join((ROOT_FS, VAR, TMP, NET, DATA)) + "\n"
+MOUNTS = "\n".join((ROOT_FS, VAR, TMP, NET, SSHFS, DATA)) + "\n"
 KEY_LINE = "dumps ssh-ed25519 AAAA\n"
 
 
@@ -36,7 +37,9 @@ def _disk(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(free_space, "free_inodes", lambda place: None)
 
 
-def look(make: Make, conf: str, extra: dict[str, str | bytes] | None = None, *, live: bool = True, links: Any = ()) -> DumpTarget:
+def look(
+    make: Make, conf: str, extra: dict[str, str | bytes] | None = None, *, live: bool = True, links: Any = ()
+) -> DumpTarget:
     """The facts of a real root with this kdump.conf."""
     files: dict[str, str | bytes] = {"proc/self/mountinfo": MOUNTS, "sysroot/etc/kdump.conf": conf, **(extra or {})}
     sample = make(extra={"sysroot/var/lib/x": "", **files})
@@ -63,6 +66,7 @@ LOCAL: list[tuple[str, str, dict[str, str | bytes], list[tuple[str, str]], Any]]
     ("by an absolute link", "path /srv", {}, [("srv", "/tmp/x")], ("/tmp", FREE, False, False, False)),
     ("in the root", "path /crash", {}, [], ("/", FREE, False, False, False)),
     ("on a server", "path /var/far/dumps", {}, [], ("/var/far", None, False, False, True)),
+    ("on a server by FUSE", "path /var/fuse", {}, [], ("/var/fuse", None, False, False, True)),
     ("by a link to a server", "path /srv", {}, [("srv", "/var/far")], ("/var/far", None, False, False, True)),
     ("no mounts known", "", {"proc/self/mountinfo": ""}, [], (None, FREE, False, False, False)),
     ("mounts that are none", "", {"proc/self/mountinfo": "x y\n"}, [], (None, FREE, False, False, False)),

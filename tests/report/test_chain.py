@@ -288,7 +288,10 @@ EXTREMES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
         "not wanted",
         {"ignition": NO_WISH, "preset": None},
-        {"armed": False, "wanted": False, "broken": None, "mend": None, "links": [], "capture": None, "target": None, "warnings": []},
+        {
+            **{"armed": False, "wanted": False, "broken": None, "mend": None},
+            **{"links": [], "capture": None, "target": None, "warnings": []},
+        },
     ),
     ("armed", ARMED, {"armed": True, "wanted": True, "broken": None, "mend": None, "needed_bytes": None, "vmcore": None}),
     ("the fix is in the sentence", {"loader": None}, {"broken": "entry", "reserved_bytes": 0}),

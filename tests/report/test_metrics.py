@@ -50,9 +50,22 @@ FILES: list[tuple[str, Chain, Proof | None, list[str]]] = [
         "broken",
         BROKEN,
         Proof(False),
-        ["wanted 1", "armed 0", "warnings 0", 'broken{link="command line"} 1', "reserved_bytes 0", "needed_bytes 188743680", "proven 0"],
+        [
+            "wanted 1",
+            "armed 0",
+            "warnings 0",
+            'broken{link="command line"} 1',
+            "reserved_bytes 0",
+            "needed_bytes 188743680",
+            "proven 0",
+        ],
     ),
-    ("proven", NOT_WANTED, Proof(True, 1764073200), ["wanted 0", "armed 0", "warnings 0", "proven 1", "proven_timestamp_seconds 1764073200"]),
+    (
+        "proven",
+        NOT_WANTED,
+        Proof(True, 1764073200),
+        ["wanted 0", "armed 0", "warnings 0", "proven 1", "proven_timestamp_seconds 1764073200"],
+    ),
     (
         "some numbers are missing",
         Chain(True, LINKS, None, room=Room("UUID=1", None, 1)),
@@ -101,6 +114,8 @@ def test_a_real_parser_reads_it(found: Chain, proof: Proof | None) -> None:
 @needs_parser
 @pytest.mark.parametrize("nasty", ['a"b', "a\\b", "a\nb", "\\", '\\"', "\\n", '"} 1\nx{y="', "é", ""])
 def test_what_would_end_a_label_or_a_line_is_escaped(nasty: str) -> None:
-    ((name, _, documentation, ((_, labels, value, _),)),) = parsed(metrics._lines(Gauge("x", f"Help {nasty}.", 7, (("link", nasty),))))
+    ((name, _, documentation, ((_, labels, value, _),)),) = parsed(
+        metrics._lines(Gauge("x", f"Help {nasty}.", 7, (("link", nasty),)))
+    )
     assert (name, labels, value) == ("kdump_karg_x", {"link": nasty}, 7.0)
     assert documentation == f"Help {nasty}."

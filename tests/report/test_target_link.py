@@ -62,13 +62,33 @@ BROKEN: list[tuple[str, DumpTarget, str, str]] = [
         "free space there (old dumps, logs), or change path in /etc/kdump.conf to a larger file system",
     ),
     ("no files", changed(local=Local(VAR, LARGEST, full=True)), "/var/crash: no more files can be made there", "remove some"),
-    ("a device's", changed(destination=DEVICE, local=Local(VAR, 1)), "UUID=1-2: 0 MiB are free", "change xfs in /etc/kdump.conf"),
+    (
+        "a device's",
+        changed(destination=DEVICE, local=Local(VAR, 1)),
+        "UUID=1-2: 0 MiB are free",
+        "change xfs in /etc/kdump.conf",
+    ),
     ("no device", changed(destination=DEVICE, local=Local(missing=True)), "there is no device UUID=1-2", "attach it"),
     ("a file", changed(local=Local(VAR, LARGEST, file=True)), "/var/crash is not a directory", "make it one"),
-    ("in memory", changed(local=on("tmpfs")), "/var/crash lies on tmpfs, which a crash does not leave", "a directory below /var"),
+    (
+        "in memory",
+        changed(local=on("tmpfs")),
+        "/var/crash lies on tmpfs, which a crash does not leave",
+        "a directory below /var",
+    ),
     ("overlay", changed(local=on("overlay", "/")), "/var/crash lies on overlay", "change path in /etc/kdump.conf"),
-    ("a file system of no writing", changed(local=on("erofs", "/")), "lies on erofs, to which nothing can be written", "below /var"),
-    ("in the deployment", changed(ostree=True, local=on(point="/")), "lies in the deployment, which is read-only", "below /var"),
+    (
+        "a file system of no writing",
+        changed(local=on("erofs", "/")),
+        "lies on erofs, to which nothing can be written",
+        "below /var",
+    ),
+    (
+        "in the deployment",
+        changed(ostree=True, local=on(point="/")),
+        "lies in the deployment, which is read-only",
+        "below /var",
+    ),
     ("read-only", changed(package=TOOLS, local=on(writable=False)), "lies on /var, which is mounted read-only", "below /var"),
     ("the file system", changed(package=TOOLS, local=on(superblock=False)), "which is mounted read-only", "below /var"),
     (
@@ -106,8 +126,16 @@ HOLDS: list[tuple[str, DumpTarget, str]] = [
         "not known: how much of the memory the core collector saves",
     ),
     ("captured", changed(live=False, local=Local(VAR)), "/var/crash; a captured tree does not tell how much is free there"),
-    ("somebody else's", changed(local=Local(on("nfs4").mount, distant=True)), "/var/crash lies on nfs4; the server is not asked"),
-    ("ssh", changed(destination=SSH, remote=Remote(known=Known.YES)), "by ssh: what it needs is there; the server is not asked"),
+    (
+        "somebody else's",
+        changed(local=Local(on("nfs4").mount, distant=True)),
+        "/var/crash lies on nfs4; the server is not asked",
+    ),
+    (
+        "ssh",
+        changed(destination=SSH, remote=Remote(known=Known.YES)),
+        "by ssh: what it needs is there; the server is not asked",
+    ),
     ("ssh, hashed", changed(destination=SSH), "is there, but for the host's key, which only ssh can look up; the"),
     ("nfs", changed(destination=NFS), "server:/dumps by NFS; the server is not asked whether it has room"),
     ("no idea", changed(destination=Destination(Kind.UNKNOWN, unknown="a reason")), "not known: a reason"),
@@ -132,18 +160,29 @@ NETWORK: list[tuple[str, Package, Destination, Capture | Link, bool, bool]] = [
     ("ifupdown", TOOLS, NFS, capture("quiet"), True, True),
     ("none", TOOLS, NFS, capture("quiet"), False, False),
     ("another unit", TOOLS, NFS, capture("systemd.unit=rescue.target"), False, False),
-    ("none, and a server of which nothing is known", TOOLS, dataclasses.replace(NFS, kind=Kind.UNKNOWN), capture(""), False, False),
+    (
+        "none, and a server of which nothing is known",
+        TOOLS,
+        dataclasses.replace(NFS, kind=Kind.UNKNOWN),
+        capture(""),
+        False,
+        False,
+    ),
     ("not known", TOOLS, NFS, capture(None), False, True),
     ("kdump-utils brings it up itself", Package.KDUMP_UTILS, NFS, capture("quiet"), False, True),
     ("a local dump needs none", TOOLS, PLACE, capture("quiet"), False, True),
 ]
 
 
-@pytest.mark.parametrize(("package", "place", "line", "networking", "ok"), [row[1:] for row in NETWORK], ids=[row[0] for row in NETWORK])
+@pytest.mark.parametrize(
+    ("package", "place", "line", "networking", "ok"), [row[1:] for row in NETWORK], ids=[row[0] for row in NETWORK]
+)
 def test_network(package: Package, place: Destination, line: Capture, networking: bool, ok: bool) -> None:
     link = target_link.link(changed(package=package, destination=place, remote=Remote(networking=networking)), line)
     assert link.ok is ok
-    assert ok or ("has neither systemd.unit=kdump-tools-dump.service nor ip=" in link.detail and "KDUMP_CMDLINE_APPEND" in link.mend)
+    assert ok or (
+        "has neither systemd.unit=kdump-tools-dump.service nor ip=" in link.detail and "KDUMP_CMDLINE_APPEND" in link.mend
+    )
 
 
 def test_what_cannot_be_read_does_not_break_the_chain(make: Make) -> None:
