@@ -67,6 +67,7 @@ LOCAL: list[tuple[str, str, dict[str, str | bytes], list[tuple[str, str]], Any]]
     ("in the root", "path /crash", {}, [], ("/", FREE, False, False, False)),
     ("on a server", "path /var/far/dumps", {}, [], ("/var/far", None, False, False, True)),
     ("on a server by FUSE", "path /var/fuse", {}, [], ("/var/fuse", None, False, False, True)),
+    ("a link that lies on a server", "path /var/far/x", {}, [("var/far/x", "/tmp/x")], ("/var/far", None, False, False, True)),
     ("by a link to a server", "path /srv", {}, [("srv", "/var/far")], ("/var/far", None, False, False, True)),
     ("no mounts known", "", {"proc/self/mountinfo": ""}, [], (None, FREE, False, False, False)),
     ("mounts that are none", "", {"proc/self/mountinfo": "x y\n"}, [], (None, FREE, False, False, False)),
