@@ -28,15 +28,6 @@ KDUMP_INITRD=/usr/lib/kdump/initramfs.img
 KDUMP_COREDIR="/var/crash"
 KDUMP_KEXEC_ARGS=-s
 """
-# The size of the newest dump with the same pages as they are in memory.
-UNCOMPRESSED = """
-set -eu
-flat=$(ls /var/crash/*/dump.* | tail -n 1)
-makedumpfile -R /var/tmp/full <"$flat" >&2
-makedumpfile -d 31 /var/tmp/full /var/tmp/plain >&2
-stat -c %s /var/tmp/plain
-rm /var/tmp/full /var/tmp/plain
-"""
 
 
 @pytest.fixture(scope="module")
@@ -151,12 +142,10 @@ def test_vmcore_is_real(crashed: Machine) -> None:
 
 
 def test_the_dump_is_no_larger_than_was_foreseen(crashed: Machine, before: dict[str, Any]) -> None:
-    """What is left in the directory, and what makedumpfile would have written of the same pages without compressing them."""
+    """All that the crash left in the directory; and the estimate is not one that any dump would keep."""
     foreseen = before["target"]["dump_bytes"]
     taken = int(crashed.run("du --bytes --summarize /var/crash/2*").text.split()[0])
-    pages = int(crashed.run(UNCOMPRESSED, timeout=300.0).text)
-    print(f"foreseen {foreseen}, taken {taken}, uncompressed {pages}, before {before['target']}")
-    assert taken < pages < foreseen
+    assert foreseen / 4 < taken < foreseen < 512 * MIB
 
 
 def test_capture_kernel_did_not_provision(crashed: Machine) -> None:
