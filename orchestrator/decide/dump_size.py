@@ -2,7 +2,8 @@
 """How large a dump may become, from what the memory is used for now. Pure; sizes in bytes.
 
 An upper bound for a crash at this moment: pages are counted as they are, though makedumpfile compresses them by default
-and leaves out what is filled with zeros.
+and leaves out what is filled with zeros. It is none where makedumpfile does not know the kernel's free pages: those of linux
+6.12 and later are known to makedumpfile 1.7.7 and later ("fix detection of typed (compound) pages").
 """
 
 from __future__ import annotations
