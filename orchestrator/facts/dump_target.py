@@ -145,8 +145,8 @@ def _nearest(place: str) -> str:
 
 def _device(target: Target, mounts: tuple[Mount, ...], name: str) -> Local:
     """The file system on a device of this name (`/dev/...`, `UUID=...`), as far as it is mounted."""
-    key, given, value = name.partition("=")
-    path = f"{BY[key]}/{value.strip(chr(34))}" if given and key in BY else name.lstrip("/")
+    key, _, value = name.replace('"', "").partition("=")
+    path = f"{BY[key]}/{value}" if key in BY else name.lstrip("/")
     if not target.live:
         return Local()
     if not tree.exists(target.root, path):

@@ -81,7 +81,9 @@ def kdump_utils(text: str) -> Destination:
     if key in FILE_SYSTEMS:
         return Destination(Kind.FILE_SYSTEM, value, amount, setting=setting)
     if key == "ssh":
-        return Destination(Kind.SSH, value, amount, (options.get("sshkey", KEY),), remote=True, setting=setting)
+        # Where the named key is not there, kdumpctl and the capture kernel take the usual one.
+        keys = tuple(dict.fromkeys((options.get("sshkey", KEY), KEY)))
+        return Destination(Kind.SSH, value, amount, keys, remote=True, setting=setting)
     if key in ("nfs", "nfs4"):
         return Destination(Kind.NFS, value, amount, remote=True, setting=setting)
     return _nothing(f"the dump goes to {key} {value}, which is not looked at")

@@ -33,7 +33,7 @@ UTILS: list[tuple[str, str, Destination]] = [
         Destination(Kind.FILE_SYSTEM, "/dev/vdb1", 31, setting=f"xfs {CONF}"),
     ),
     ("ssh", "ssh dump@server\n", Destination(Kind.SSH, "dump@server", 31, (KEY,), remote=True, setting=f"ssh {CONF}")),
-    ("a key", "ssh a@b\nsshkey /k\n", Destination(Kind.SSH, "a@b", 31, ("/k",), remote=True, setting=f"ssh {CONF}")),
+    ("a key", "ssh a@b\nsshkey /k\n", Destination(Kind.SSH, "a@b", 31, ("/k", KEY), remote=True, setting=f"ssh {CONF}")),
     ("nfs", "nfs server:/dumps\n", Destination(Kind.NFS, "server:/dumps", 31, remote=True, setting=f"nfs {CONF}")),
     (
         "nfs by dracut",
