@@ -19,7 +19,8 @@ from random import Random
 from orchestrator.decide import impact
 from orchestrator.errors import Refusal
 from orchestrator.facts import capture_kernel, conf, ignition_config, initrd, loader, luks, sealing, service, unit
-from orchestrator.rules import arch, bls, cmdline, crashkernel, crashkernel_value, defaults, memory
+from orchestrator.rules import arch, bls, cmdline, crashkernel, crashkernel_value, defaults, dump_target, known_hosts
+from orchestrator.rules import makedumpfile, meminfo, memory, shell_assignments
 from orchestrator.rules.memory import Memory
 
 MILLION = 1_000_000
@@ -66,6 +67,12 @@ WORDS = {
     "crypttab": ("root", " ", "UUID=1", "none", "tpm2-pcrs=", "7+8", "7:sha256=ab", ",", "\n", "#", "+", "luks"),
     "luks": ('{"tokens":', '{"0":', "{", "}", '"type":"systemd-tpm2"', '"type":"clevis"', '"tpm2-pcrs":[7,8]', '"jwe":{"protected":"',
              '"}', "eyJjbGV2aXMiOnsicGluIjoidHBtMiIsInRwbTIiOnsicGNyX2lkcyI6IjgifX19", ",", '"keyslots":', '"kdf":{"memory":1}', "["),
+    "target": ("ssh ", "nfs ", "ext4 ", "path ", "core_collector ", "makedumpfile", " -d", "31", "11,31", "-lFd", "dracut_args ", "--mount ",
+               '"/dev/vdb /mnt xfs rw"', "a@b", "h:/p", "LABEL=x", "#", '"', "\n", " ", "KDUMP_SAVEDIR=", "SSH=", "KDUMP_COREDIR=", "://", "/",
+               "file", "ssh://u:p@h/d", "KDUMP_DUMPLEVEL=", "9" * 5000, "KDUMP_SSH_IDENTITY="),
+    "hosts": ("server", ",", " ", "|1|a|b", "*", "@revoked", "@cert-authority", "ssh-rsa", "AAAA", "\n", "#", "Host ", "Match ", "HostName ",
+              "=", "StrictHostKeyChecking no", "?"),
+    "meminfo": ("MemFree", ":", " ", "kB", "12", "9" * 5000, "\n", "-"),
     "archive": ("070701", "0" * 47, "TRAILER!!!", "\x1f", "\udc8b", "\udcfd7zXZ\0", "(\udcb5/\udcfd", "\x02!L\x18", "\0\0\0\0", "YZ", "\udcff"),
 }  # fmt: skip
 
@@ -206,6 +213,28 @@ def check_luks(found: str) -> None:
     luks.pin(found)
 
 
+def check_target(found: str) -> None:
+    """dump_target.py, makedumpfile.py: a place or the reason why there is none, and a level that makedumpfile has, or none."""
+    config = shell_assignments.parse(found, "/x")
+    for place in (dump_target.kdump_utils(found), dump_target.kdump_tools(config), dump_target.suse(config)):
+        assert bool(place.unknown) == (place.kind is dump_target.Kind.UNKNOWN)
+        assert place.level is None or 0 <= place.level <= makedumpfile.HIGHEST
+        assert place.kind is not dump_target.Kind.DIRECTORY or place.place[:1] == "/" and "//" not in place.place
+        assert "\n" not in place.unknown or "\n" in found
+
+
+def check_hosts(found: str) -> None:
+    """known_hosts.py: an answer on every text."""
+    assert known_hosts.look_up(found, "server") is not known_hosts.Known.YES or "server" in found.lower()
+    known_hosts.is_changed(found, "server")
+    known_hosts.host_of(found)
+
+
+def check_meminfo(found: str) -> None:
+    """meminfo.py: no number is negative."""
+    assert all(size >= 0 for size in meminfo.parse(found).values())
+
+
 def check_archive(found: str) -> None:
     """initrd.py: sizes, whatever is in the file."""
     content = encoded(found)
@@ -261,6 +290,15 @@ TARGETS = (
         check_crypttab, "crypttab", ("a ", "+", ",", "tpm2-pcrs=", "7+", "\n", "a b c tpm2-pcrs=8\n"), ("a b c tpm2-pcrs=", "")
     ),
     Target(check_luks, "luks", ("[", "{", "=", "a", '{"tokens":{"0":'), ('{"tokens":', "}")),
+    Target(
+        check_target,
+        "target",
+        ("ssh a@b\n", "-d 1 ", '"', " ", "#", "--mount ", "/", "path /x\n", "-", "d"),
+        ("core_collector makedumpfile ", "\n"),
+    ),
+    Target(check_target, "target", ("/", "a ", "$", "'", "\n"), ("KDUMP_SAVEDIR=", "\n")),
+    Target(check_hosts, "hosts", ("server,", "a b c\n", "|", "Host ", "=", " ", "\n", "*"), ("Host ", "\n")),
+    Target(check_meminfo, "meminfo", ("1", " ", "a: 1 kB\n", ":")),
     Target(check_archive, "archive", ("\0", "070701", "0" * 110, "\x1f", "\x02!L\x18")),
 )
 

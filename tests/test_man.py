@@ -137,6 +137,7 @@ def test_the_files_are_the_programs() -> None:
         outcome.REPORT_LATER,
         outcome.JOURNAL_DIR,
         delivery.STATUS,
+        delivery.METRICS,
         delivery.ISSUE,
         bootfs.MOUNT_POINT,
         bootstate.BEGUN,

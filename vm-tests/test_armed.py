@@ -110,24 +110,24 @@ def test_report_was_given_once(armed: Machine) -> None:
     assert all(row in log for row in issue.splitlines()[1:]) and "capture command line" in log
 
 
-def status(machine: Machine) -> tuple[int, dict[str, Any]]:
-    """The exit status of `status --json`, and what it says."""
-    done = machine.run("kdump-karg status --json", check=False)
-    return done.status, json.loads(done.text)
+@pytest.fixture(scope="module")
+def before(armed: Machine) -> dict[str, Any]:
+    """What `status` says before the crash."""
+    number, document = guest.status(armed)
+    assert (number, document["broken"], document["warnings"]) == (0, None, [])
+    return document
 
 
 @pytest.fixture(scope="module")
-def foreseen(armed: Machine) -> dict[str, Any]:
-    """What `status` says of the capture kernel's command line before the crash."""
-    number, document = status(armed)
-    assert (number, document["broken"], document["warnings"]) == (0, None, [])
-    capture = document["capture"]
+def foreseen(before: dict[str, Any]) -> dict[str, Any]:
+    """What it says of the capture kernel's command line."""
+    capture = before["capture"]
     assert isinstance(capture, dict)
     return capture
 
 
 @pytest.fixture(scope="module")
-def crashed(armed: Machine, foreseen: dict[str, Any]) -> Machine:
+def crashed(armed: Machine, before: dict[str, Any]) -> Machine:
     """The same machine after a panic, back by itself."""
     armed.crash()
     armed.wait_boot(CRASH_TIMEOUT)
@@ -139,6 +139,13 @@ def test_vmcore_is_real(crashed: Machine) -> None:
     """The dump's own headers name this kernel, and its log ends in the crash we asked for."""
     assert "incomplete" not in crashed.run("find /var/crash").text
     vmcore.verify(vmcore.collect(crashed), crashed.run("uname -r").text)
+
+
+def test_the_dump_is_no_larger_than_was_foreseen(crashed: Machine, before: dict[str, Any]) -> None:
+    """All that the crash left in the directory; and the estimate is not one that any dump would keep."""
+    foreseen = before["target"]["dump_bytes"]
+    taken = int(crashed.run("du --bytes --summarize /var/crash/2*").text.split()[0])
+    assert foreseen / 4 < taken < foreseen < 512 * MIB
 
 
 def test_capture_kernel_did_not_provision(crashed: Machine) -> None:
@@ -159,7 +166,7 @@ def test_comes_back_armed_and_silent(crashed: Machine) -> None:
     assert guest.kdump(crashed) == guest.Kdump(192 * MIB, loaded=True)
     assert guest.processes_of_ours(crashed) == 0
     assert crashed.run("systemctl is-active kdump-karg-report.service", check=False).text == "inactive"
-    assert status(crashed)[1]["vmcore"].startswith("/var/crash/")
+    assert guest.status(crashed)[1]["vmcore"].startswith("/var/crash/")
 
 
 def test_ostree_keeps_the_karg(crashed: Machine) -> None:
@@ -172,10 +179,10 @@ def test_ostree_keeps_the_karg(crashed: Machine) -> None:
 def test_loaded_with_a_harmful_argument_is_not_armed(crashed: Machine) -> None:
     """A capture kernel that would provision the machine again is a broken link; before it is loaded, a warning."""
     crashed.run(f"echo 'KDUMP_CMDLINE_APPEND=\"nr_cpus=1 ignition.firstboot\"' >>{DEFAULTS}")
-    number, document = status(crashed)
+    number, document = guest.status(crashed)
     assert number == 0 and "loaded with other arguments" in document["warnings"][0]
     crashed.run(f"systemctl restart {KDUMP_UNIT}", timeout=300.0)
-    number, document = status(crashed)
+    number, document = guest.status(crashed)
     assert (number, document["broken"], document["warnings"]) == (4, "capture command line", [])
     assert "ignition.firstboot is on it" in document["verdict"] and DEFAULTS in document["mend"]
 
@@ -192,4 +199,4 @@ def test_green_and_unarmed_is_impossible_on_a_later_boot(crashed: Machine) -> No
     assert failed.startswith("kdump-karg-report.service ") and failed.count("\n") == 0
     assert crashed.run("systemctl show --value --property=ExecMainStatus kdump-karg-report.service").text == "4"
     assert "kdump is NOT armed: loaded: " in crashed.run("cat /run/issue.d/50_kdump-karg.issue").text
-    assert status(crashed)[0] == 4
+    assert guest.status(crashed)[0] == 4

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`status` on a machine that takes its time to arm. test_decisions.py asks for it in the initramfs."""
+"""`status` and the report on a machine that takes its time to arm, and then has a full disk.
+
+test_decisions.py asks for `status` in the initramfs.
+"""
 
 from __future__ import annotations
 
 from harness import guest
 from harness.guest import MIB
 from harness.ignition import Config
+from harness.machine import Machine
 
 from conftest import Boot
 
@@ -35,3 +39,28 @@ def test_the_report_waits_for_a_slow_kdump(boot: Boot) -> None:
     assert report["capture"]["predicted"] is None and "no shell is run" in report["capture"]["unknown"]
     assert "crashkernel" not in report["capture"]["recorded"] and "nr_cpus=1" in report["capture"]["recorded"].split()
     assert machine.run("systemctl --failed --plain --no-legend").text == ""
+    the_fleet_is_told(machine)
+    a_full_disk_is_a_broken_link(machine)
+
+
+def the_fleet_is_told(machine: Machine) -> None:
+    """Beside the JSON lies the file for node_exporter, for everybody to read, and nothing half-written."""
+    assert machine.run("stat -c %a /run/kdump-karg/kdump_karg.prom").text == "644"
+    samples = machine.run("grep -v '^#' /run/kdump-karg/kdump_karg.prom").text.splitlines()
+    assert {"kdump_karg_wanted 1", "kdump_karg_armed 1", f"kdump_karg_reserved_bytes {192 * MIB}"} <= set(samples)
+    assert not machine.run("ls -A /run/kdump-karg | grep '^[.]'", check=False).text
+
+
+def a_full_disk_is_a_broken_link(machine: Machine) -> None:
+    """While less is free than a dump may take, the machine is not armed, and `status` has both numbers."""
+    number, document = guest.status(machine)
+    room = document["target"]
+    assert (number, room["place"]) == (0, "/var/crash") and room["free_bytes"] > room["dump_bytes"] > 32 * MIB
+    machine.run(f"fallocate -l {room['free_bytes'] - room['dump_bytes'] // 2} /var/filler")
+    number, document = guest.status(machine)
+    full = document["target"]
+    assert (number, document["broken"]) == (4, "target") and full["free_bytes"] < full["dump_bytes"]
+    numbers = f"{full['free_bytes'] // MIB} MiB are free, a dump may take up to {-(-full['dump_bytes'] // MIB)} MiB"
+    assert f"target: /var/crash: {numbers}; free space there" in document["verdict"]
+    machine.run("rm /var/filler")
+    assert guest.status(machine)[0] == 0

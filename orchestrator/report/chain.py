@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chain from the intent to the dump, and its first broken link.
 
-intent -> provisioning -> entry -> command line -> reserved -> loaded -> capture command line; the last vmcore, if any, is shown
-as well.
+intent -> provisioning -> entry -> command line -> reserved -> loaded -> capture command line -> target; the last vmcore, if
+any, is shown as well.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from orchestrator.decide import sizing
 from orchestrator.errors import Refusal
 from orchestrator.facts import capture_kernel, dumps, intent, machine
-from orchestrator.report import links
+from orchestrator.report import links, target_link
 from orchestrator.report.links import Capture, Link
+from orchestrator.report.target_link import Room
 from orchestrator.rules import cmdline
 from orchestrator.system import tree
 from orchestrator.system.target import Target
@@ -28,7 +29,7 @@ class Chain:
     """All links in order up to and with the first broken one, and what is shown as well.
 
     `reserved` is what the kernel set aside and `needed` what the capture kernel is estimated to need, in bytes; None where
-    there is no number.
+    there is no number. `room`: how much is free where the dump goes.
     """
 
     wanted: bool
@@ -37,6 +38,7 @@ class Chain:
     reserved: int | None = None
     needed: int | None = None
     capture: Capture | None = None
+    room: Room | None = None
 
     @property
     def broken(self) -> Link | None:
@@ -92,6 +94,7 @@ def read(target: Target) -> Chain:
     reserved = links.kexec(root, links.CRASH_SIZE)
     loaded = links.kexec(root, links.CRASH_LOADED) == 1
     line = links.read_capture(root, loaded)
+    place = target_link.read(target, line, reserved)
     needed = _needed(root)
     walk: tuple[Callable[[], Link], ...] = (
         lambda: links.intent_link(wish),
@@ -101,6 +104,7 @@ def read(target: Target) -> Chain:
         lambda: links.reserved_link(root, here, reserved, needed),
         lambda: links.loaded_link(loaded, reserved),
         lambda: line if isinstance(line, Link) else links.capture_link(line),
+        lambda: target_link.link(place, line),
     )
     found: list[Link] = []
     for link in walk:
@@ -108,7 +112,7 @@ def read(target: Target) -> Chain:
         if not found[-1].ok:
             break
     known = None if isinstance(line, Link) else line
-    return Chain(True, tuple(found), vmcore, reserved, needed, known)
+    return Chain(True, tuple(found), vmcore, reserved, needed, known, target_link.room(place))
 
 
 def _needed(root: str) -> int | None:

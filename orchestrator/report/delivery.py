@@ -7,14 +7,15 @@ import os
 from dataclasses import dataclass
 
 from orchestrator.errors import Failure
-from orchestrator.report import chain, show
+from orchestrator.report import chain, metrics, show
 from orchestrator.report.chain import Chain
 from orchestrator.system import process, tree
 from orchestrator.system.target import Target
-from orchestrator.write import outcome
+from orchestrator.write import outcome, publication
 
 ISSUE = "run/issue.d/50_kdump-karg.issue"  # agetty(8) shows it above the login prompt
 STATUS = "run/kdump-karg/status.json"
+METRICS = "run/kdump-karg/kdump_karg.prom"  # node_exporter's textfile collector reads what ends in .prom
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,11 @@ def give(target: Target) -> Report:
     """
     found = chain.read(target)
     news = is_due(target.root) or (found.wanted and not found.armed)
-    texts = {STATUS: show.chain_json(found), ISSUE: issue(found)} if found.wanted and news else {STATUS: show.chain_json(found)}
+    texts = {STATUS: show.chain_json(found), METRICS: metrics.text(found)}
+    if found.wanted and news:
+        texts[ISSUE] = issue(found)
     for path, text in texts.items():
-        place = tree.resolve(target.root, path)
-        os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
-        with open(place, "w", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(text)
+        publication.publish(target.root, path, text)
     for path in (outcome.REPORT_NOW, outcome.REPORT_LATER):
         try:
             os.unlink(tree.resolve(target.root, path, last=False))

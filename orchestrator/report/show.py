@@ -9,6 +9,7 @@ import json
 from orchestrator.decide.plan import FileChange, Plan
 from orchestrator.report.chain import Chain
 from orchestrator.report.links import NAMES, Capture
+from orchestrator.report.target_link import Room
 
 
 def diff(change: FileChange) -> str:
@@ -86,6 +87,7 @@ def chain_json(found: Chain) -> str:
         "reserved_bytes": found.reserved,
         "needed_bytes": found.needed,
         "capture": capture_document(found.capture) if found.capture else None,
+        "target": room_document(found.room) if found.room else None,
         "warnings": list(found.warnings),
         "vmcore": found.vmcore,
     }
@@ -101,3 +103,8 @@ def capture_document(found: Capture) -> dict[str, str | None]:
         "unknown": found.prediction.unknown or None,
         "recorded": found.facts.recorded,
     }
+
+
+def room_document(found: Room) -> dict[str, str | int | None]:
+    """Where the dump goes and how much is free there, as JSON shows it."""
+    return {"place": found.place, "free_bytes": found.free, "dump_bytes": found.largest}

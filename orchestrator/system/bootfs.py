@@ -173,6 +173,7 @@ class Mount:
     """A mount point, whether its file system may be written to through other mounts, and what is mounted there.
 
     `number`: the device number, MAJOR:MINOR. `directory`: the one of the file system that is seen at the mount point.
+    `writable`: this mount itself is not read-only.
     """
 
     point: str
@@ -181,30 +182,37 @@ class Mount:
     directory: str = "/"
     kind: str = ""
     source: str = ""
+    writable: bool = True
 
 
 def parse_mounts(text: str) -> tuple[Mount, ...]:
     """The mounts of /proc/self/mountinfo, in order (proc(5)). A blank in a name is written as \\040 there.
 
-    Number, directory and point are fields 3 to 5; the last three are the file system's kind, source and own options.
+    Number, directory, point and the mount's options are fields 3 to 6; the last three are the file system's kind, source and
+    own options.
     """
     found = []
     for line in text.splitlines():
         _, _, number, directory, point, *rest = (field.replace("\\040", " ") for field in line.split(" "))
-        found.append(Mount(point, "rw" in rest[-1].split(","), number, directory, rest[-3], rest[-2]))
+        writable = "rw" in rest[0].split(",")
+        found.append(Mount(point, "rw" in rest[-1].split(","), number, directory, rest[-3], rest[-2], writable))
     return tuple(found)
 
 
 def mount_of(path: str) -> Mount:
     """The mount that `path` lies on: the last one of the longest mount point that leads to it."""
-    real = os.path.realpath(path)
     with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as file:
-        mounts = parse_mounts(file.read())
-    best = None
-    for mount in mounts:
-        leads_there = real == mount.point or real.startswith(mount.point.rstrip("/") + "/")
-        if leads_there and (best is None or len(mount.point) >= len(best.point)):
-            best = mount
+        best = containing(parse_mounts(file.read()), os.path.realpath(path))
     if best is None:
         raise Failure(f"{path} lies on no mount in /proc/self/mountinfo; mount /proc")
+    return best
+
+
+def containing(mounts: tuple[Mount, ...], place: str) -> Mount | None:
+    """The mount among these that a place lies on, which has no links in it; None where none leads there."""
+    best = None
+    for mount in mounts:
+        leads_there = place == mount.point or place.startswith(mount.point.rstrip("/") + "/")
+        if leads_there and (best is None or len(mount.point) >= len(best.point)):
+            best = mount
     return best

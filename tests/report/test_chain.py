@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.facts import dumps
-from orchestrator.report import chain, delivery, show
+from orchestrator.report import chain, delivery, metrics, show
 from orchestrator.report.links import NAMES, Link
 from orchestrator.rules import bls
 from orchestrator.system.target import Target
@@ -134,8 +134,8 @@ CAPTURE_LINKS: list[tuple[str, dict[str, str | bytes], str]] = [
 
 @pytest.mark.parametrize(("extra", "words"), [row[1:] for row in CAPTURE_LINKS], ids=[row[0] for row in CAPTURE_LINKS])
 def test_what_is_said_of_the_capture_kernel_that_would_dump(make: Make, extra: dict[str, str | bytes], words: str) -> None:
-    last = chain.read(target(make(**ARMED, extra=extra))).links[-1]
-    assert last.name == "capture command line" and last.ok and last.detail.startswith(words)
+    (found,) = (link for link in chain.read(target(make(**ARMED, extra=extra))).links if link.name == "capture command line")
+    assert found.ok and found.detail.startswith(words)
 
 
 def test_what_was_noted_of_an_earlier_load_counts_for_nothing(make: Make) -> None:
@@ -188,10 +188,12 @@ def test_the_report_is_given_once(make: Make) -> None:
     assert found.armed
     assert sample.text(delivery.ISSUE) == f"kdump-karg: {found.verdict}\n{show.chain_table(found)}"
     assert json.loads(sample.text(delivery.STATUS))["verdict"] == found.verdict
+    assert sample.text(delivery.METRICS) == metrics.text(found)
     assert not sample.has(outcome.REPORT_NOW) and not sample.has(outcome.REPORT_LATER)
     (sample.root / delivery.ISSUE).unlink()
+    (sample.root / delivery.METRICS).unlink()
     assert delivery.give(target(sample)) == delivery.Report(found, news=False)
-    assert not sample.has(delivery.ISSUE)
+    assert not sample.has(delivery.ISSUE) and sample.has(delivery.METRICS)
 
 
 def test_a_broken_chain_is_reported_too(make: Make) -> None:
@@ -219,6 +221,7 @@ def test_the_login_console_is_spared_what_nobody_wants_to_know(make: Make) -> No
     sample = make(ignition=NO_WISH, preset=None)
     assert not delivery.give(target(sample)).chain.wanted
     assert json.loads(sample.text(delivery.STATUS))["wanted"] is False and not sample.has(delivery.ISSUE)
+    assert "kdump_karg_wanted 0\n" in sample.text(delivery.METRICS)
 
 
 def test_agetty_gives_backslashes_a_meaning() -> None:
@@ -236,6 +239,7 @@ ok       reserved              268435456 bytes (256 MiB) are reserved
 BROKEN   loaded                no capture kernel is loaded
          how to mend it        look at the log of kdump.service or kdump-tools.service, and enable it if it did not run
 -        capture command line  not looked at
+-        target                not looked at
          last vmcore           /var/crash/1/vmcore
 WARNING  KDUMP_COMMANDLINE_REMOVE in /etc/sysconfig/kdump lacks ignition.firstboot, so a crash in a first boot would provision \
 again: add it
@@ -260,8 +264,8 @@ def test_status_as_json(make: Make) -> None:
     found = chain.read(target(make(**{**ARMED, "crash_loaded": "0\n"}, extra=extra)))
     document = json.loads(show.chain_json(found))
     assert list(document) == [
-        *("armed", "wanted", "verdict", "broken", "mend", "links", "reserved_bytes", "needed_bytes", "capture", "warnings"),
-        "vmcore",
+        *("armed", "wanted", "verdict", "broken", "mend", "links", "reserved_bytes", "needed_bytes", "capture", "target"),
+        *("warnings", "vmcore"),
     ]
     assert (document["armed"], document["wanted"], document["broken"]) == (False, True, "loaded")
     assert document["mend"].startswith("look at the log of ") and document["verdict"] == found.verdict
@@ -277,13 +281,17 @@ def test_status_as_json(make: Make) -> None:
         "unknown": None,
         "recorded": None,
     }
+    assert document["target"] == {"place": "/var/crash", "free_bytes": None, "dump_bytes": None}
 
 
 EXTREMES: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     (
         "not wanted",
         {"ignition": NO_WISH, "preset": None},
-        {"armed": False, "wanted": False, "broken": None, "mend": None, "links": [], "capture": None, "warnings": []},
+        {
+            **{"armed": False, "wanted": False, "broken": None, "mend": None},
+            **{"links": [], "capture": None, "target": None, "warnings": []},
+        },
     ),
     ("armed", ARMED, {"armed": True, "wanted": True, "broken": None, "mend": None, "needed_bytes": None, "vmcore": None}),
     ("the fix is in the sentence", {"loader": None}, {"broken": "entry", "reserved_bytes": 0}),

@@ -41,6 +41,8 @@ STARTS: list[tuple[str, list[str], bool]] = [
     ("required", ["etc/systemd/system/basic.target.requires/kdump.service"], True),
     ("a size is given", ["etc/kdump-karg.conf"], True),
     ("a size is given in a drop-in", ["etc/kdump-karg.conf.d/x.conf"], True),
+    ("the image gives a size", ["usr/lib/kdump-karg.conf.d/x.conf"], True),
+    ("a file that is no drop-in", ["usr/lib/kdump-karg.conf.d/README"], False),
     ("another unit is enabled", ["etc/systemd/system/multi-user.target.wants/sshd.service"], False),
     ("nobody but the image asks", ["usr/lib/systemd/system/multi-user.target.wants/kdump.service"], False),
 ]

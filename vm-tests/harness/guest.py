@@ -41,6 +41,14 @@ def reported(machine: Machine) -> dict[str, Any]:
     return document
 
 
+def status(machine: Machine) -> tuple[int, dict[str, Any]]:
+    """The exit status of `status --json`, and what it says."""
+    done = machine.run("kdump-karg status --json", check=False)
+    document = json.loads(done.text)
+    assert isinstance(document, dict)
+    return done.status, document
+
+
 def written_late(machine: Machine) -> bool:
     """Did the image's late writers end? Their files are made in the initramfs, the second one while it is torn down."""
     return machine.run("ls /etc/rig-propagated /etc/rig-late", check=False).status == 0
