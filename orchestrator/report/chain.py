@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chain from the intent to the dump, and its first broken link.
 
-intent -> provisioning -> entry -> command line -> reserved -> loaded -> capture command line; the last vmcore, if any, is shown
-as well.
+intent -> provisioning -> entry -> command line -> reserved -> loaded -> capture command line -> proof; the last vmcore, if
+any, is shown as well.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.decide import sizing
+from orchestrator.decide.proof import Standing
 from orchestrator.errors import Refusal
 from orchestrator.facts import capture_kernel, dumps, intent, machine
-from orchestrator.report import links
+from orchestrator.report import links, proof_link
 from orchestrator.report.links import Capture, Link
 from orchestrator.rules import cmdline
 from orchestrator.system import tree
@@ -28,7 +29,7 @@ class Chain:
     """All links in order up to and with the first broken one, and what is shown as well.
 
     `reserved` is what the kernel set aside and `needed` what the capture kernel is estimated to need, in bytes; None where
-    there is no number.
+    there is no number. `proof`: what a crash has proven.
     """
 
     wanted: bool
@@ -37,6 +38,7 @@ class Chain:
     reserved: int | None = None
     needed: int | None = None
     capture: Capture | None = None
+    proof: Standing | None = None
 
     @property
     def broken(self) -> Link | None:
@@ -92,6 +94,8 @@ def read(target: Target) -> Chain:
     reserved = links.kexec(root, links.CRASH_SIZE)
     loaded = links.kexec(root, links.CRASH_LOADED) == 1
     line = links.read_capture(root, loaded)
+    known = None if isinstance(line, Link) else line
+    proof = proof_link.read(root, known, reserved)
     needed = _needed(root)
     walk: tuple[Callable[[], Link], ...] = (
         lambda: links.intent_link(wish),
@@ -101,14 +105,14 @@ def read(target: Target) -> Chain:
         lambda: links.reserved_link(root, here, reserved, needed),
         lambda: links.loaded_link(loaded, reserved),
         lambda: line if isinstance(line, Link) else links.capture_link(line),
+        lambda: proof_link.link(proof),
     )
     found: list[Link] = []
     for link in walk:
         found.append(link())
         if not found[-1].ok:
             break
-    known = None if isinstance(line, Link) else line
-    return Chain(True, tuple(found), vmcore, reserved, needed, known)
+    return Chain(True, tuple(found), vmcore, reserved, needed, known, proof=proof)
 
 
 def _needed(root: str) -> int | None:

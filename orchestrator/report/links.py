@@ -20,7 +20,8 @@ from orchestrator.write import outcome
 CRASH_SIZE = ("sys/kernel/kexec/crash_size", "sys/kernel/kexec_crash_size")
 CRASH_LOADED = ("sys/kernel/kexec/crash_loaded", "sys/kernel/kexec_crash_loaded")
 CAPTURE = "capture command line"
-NAMES = ("intent", "provisioning", "entry", "command line", "reserved", "loaded", CAPTURE)
+PROOF = "proof"
+NAMES = ("intent", "provisioning", "entry", "command line", "reserved", "loaded", CAPTURE, PROOF)
 BY_HAND = "add crashkernel= to the kernel arguments by hand and reboot"
 
 

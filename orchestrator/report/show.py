@@ -7,6 +7,7 @@ import difflib
 import json
 
 from orchestrator.decide.plan import FileChange, Plan
+from orchestrator.decide.proof import Standing
 from orchestrator.report.chain import Chain
 from orchestrator.report.links import NAMES, Capture
 
@@ -86,6 +87,7 @@ def chain_json(found: Chain) -> str:
         "reserved_bytes": found.reserved,
         "needed_bytes": found.needed,
         "capture": capture_document(found.capture) if found.capture else None,
+        "proof": proof_document(found.proof) if found.proof else None,
         "warnings": list(found.warnings),
         "vmcore": found.vmcore,
     }
@@ -100,4 +102,15 @@ def capture_document(found: Capture) -> dict[str, str | None]:
         "predicted": found.prediction.line,
         "unknown": found.prediction.unknown or None,
         "recorded": found.facts.recorded,
+    }
+
+
+def proof_document(found: Standing) -> dict[str, str | int | list[str] | None]:
+    """What a crash has proven, as JSON shows it."""
+    return {
+        "state": found.state.value,
+        "time": found.time,
+        "changed": list(found.changed),
+        "why": found.why or None,
+        "dump": found.dump or None,
     }

@@ -134,8 +134,9 @@ CAPTURE_LINKS: list[tuple[str, dict[str, str | bytes], str]] = [
 
 @pytest.mark.parametrize(("extra", "words"), [row[1:] for row in CAPTURE_LINKS], ids=[row[0] for row in CAPTURE_LINKS])
 def test_what_is_said_of_the_capture_kernel_that_would_dump(make: Make, extra: dict[str, str | bytes], words: str) -> None:
-    last = chain.read(target(make(**ARMED, extra=extra))).links[-1]
-    assert last.name == "capture command line" and last.ok and last.detail.startswith(words)
+    found = chain.read(target(make(**ARMED, extra=extra)))
+    link = next(link for link in found.links if link.name == "capture command line")
+    assert link.ok and link.detail.startswith(words)
 
 
 def test_what_was_noted_of_an_earlier_load_counts_for_nothing(make: Make) -> None:
@@ -236,6 +237,7 @@ ok       reserved              268435456 bytes (256 MiB) are reserved
 BROKEN   loaded                no capture kernel is loaded
          how to mend it        look at the log of kdump.service or kdump-tools.service, and enable it if it did not run
 -        capture command line  not looked at
+-        proof                 not looked at
          last vmcore           /var/crash/1/vmcore
 WARNING  KDUMP_COMMANDLINE_REMOVE in /etc/sysconfig/kdump lacks ignition.firstboot, so a crash in a first boot would provision \
 again: add it
@@ -260,8 +262,8 @@ def test_status_as_json(make: Make) -> None:
     found = chain.read(target(make(**{**ARMED, "crash_loaded": "0\n"}, extra=extra)))
     document = json.loads(show.chain_json(found))
     assert list(document) == [
-        *("armed", "wanted", "verdict", "broken", "mend", "links", "reserved_bytes", "needed_bytes", "capture", "warnings"),
-        "vmcore",
+        *("armed", "wanted", "verdict", "broken", "mend", "links", "reserved_bytes", "needed_bytes", "capture", "proof"),
+        *("warnings", "vmcore"),
     ]
     assert (document["armed"], document["wanted"], document["broken"]) == (False, True, "loaded")
     assert document["mend"].startswith("look at the log of ") and document["verdict"] == found.verdict
