@@ -12,7 +12,7 @@ from orchestrator.decide.proof import Readiness
 from orchestrator.errors import Refusal
 from orchestrator.facts import machine, proof_record, saved_dump
 from orchestrator.facts.proof_record import OURS, THEIRS, Trial
-from orchestrator.facts.proof_subject import Subject
+from orchestrator.facts.proof_subject import UNREADABLE, Subject
 from orchestrator.report import chain, proof_link
 from orchestrator.system.target import Target
 from orchestrator.write import crash
@@ -89,4 +89,4 @@ def text(prospect: Prospect) -> str:
 
 def _short(digest: str) -> str:
     """The beginning of a digest, which is enough to compare by eye."""
-    return f"(sha256 {digest[:16]}...)" if digest else "(not known)"
+    return f"(sha256 {digest[:16]}...)" if len(digest) > len(UNREADABLE) else "(not known)"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from orchestrator.facts.proof_record import OURS, THEIRS, Proof, Trial
-from orchestrator.facts.proof_subject import Subject
+from orchestrator.facts.proof_subject import UNREADABLE, Subject
 from orchestrator.facts.saved_dump import Opened
 from orchestrator.rules import crash_log, kdumpctl_record
 from orchestrator.rules.kdumpctl_record import Record
@@ -167,9 +167,9 @@ def differences(proven: Subject, now: Subject) -> tuple[str, ...]:
 
 
 def _differs(proven: Subject, now: Subject, field: str) -> bool:
-    """Is this field another one than the one that was proven?"""
-    then = getattr(proven, field)
-    return bool(then) and then != getattr(now, field)
+    """Is this field known to be another one than the one that was proven?"""
+    then, found = getattr(proven, field), getattr(now, field)
+    return bool(then) and UNREADABLE not in (then, found) and then != found
 
 
 def in_words(changed: Sequence[str]) -> str:

@@ -21,9 +21,12 @@ SUSE_FILES = ("var/lib/kdump/kernel", "var/lib/kdump/initrd")
 PASSING = ("BOOT_IMAGE=", "ostree=", "kdump_test_id=")
 
 
+UNREADABLE = "?"  # a capture initramfs may be root's own to read, and `status` is for everybody
+
+
 @dataclass(frozen=True)
 class Subject:
-    """`kernel`, `initramfs` and `line` are SHA-256 in hex; "" for what is not known. `reserved` in bytes.
+    """`kernel`, `initramfs` and `line` are SHA-256 in hex; "" for what is not known, UNREADABLE. `reserved` in bytes.
 
     `directory`: where the dump goes, "" where that is no directory of this machine or not known.
     """
@@ -44,17 +47,34 @@ def read(root: str, capture: Facts | None, line: str | None, reserved: int | Non
     """
     provisioned = provisioned_root(root)
     release = (tree.read_text(root, capture_kernel.RELEASE) or "").strip()
-    kernel, initramfs = _files(root, provisioned, capture.package, release) if capture else ("", "")
+    kernel, initramfs = _digests(root, provisioned, capture.package, release) if capture else ("", "")
     values = cmdline.crashkernel_values(machine.surroundings(root).cmdline)
     return Subject(
         release,
-        digest.of_file(provisioned, kernel) if kernel else "",
-        digest.of_file(provisioned, initramfs) if initramfs else "",
+        kernel,
+        initramfs,
         digest.of_text(comparable(line)) if line else "",
         reserved or 0,
         (cmdline.in_force(values) or "") if values else "",
         dump_directory.read(provisioned, capture) if capture else "",
     )
+
+
+def _digests(root: str, provisioned: str, package: Package, release: str) -> tuple[str, str]:
+    """Of the capture kernel's image and of its initramfs."""
+    try:
+        kernel, initramfs = _files(root, provisioned, package, release)
+    except Refusal:  # a /boot that only root may list
+        return UNREADABLE, UNREADABLE
+    return _digest(provisioned, kernel), _digest(provisioned, initramfs)
+
+
+def _digest(provisioned: str, path: str) -> str:
+    """Of a file; UNREADABLE where that is denied or fails."""
+    try:
+        return digest.of_file(provisioned, path) if path else ""
+    except (OSError, Refusal):
+        return UNREADABLE
 
 
 def comparable(line: str) -> str:

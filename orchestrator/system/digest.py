@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import os
+import stat
 
-from orchestrator.errors import Refusal
 from orchestrator.system import tree
 
 try:
@@ -26,19 +26,17 @@ def of_text(text: str) -> str:
 
 
 def of_file(root: str, path: str) -> str:
-    """In hex, of a regular file below the root; "" where there is none or it cannot be read."""
+    """In hex, of a regular file below the root; "" where there is none. Raises OSError, Refusal where it cannot be read."""
     try:
-        if not os.path.isfile(place := tree.resolve(root, path)):
-            return ""
-        file = os.open(place, tree.READ)
-    except (OSError, Refusal):
+        file = os.open(tree.resolve(root, path), tree.READ)
+    except (FileNotFoundError, NotADirectoryError):
         return ""
     try:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            return ""
         found = sha256()
         while piece := os.read(file, PIECE):
             found.update(piece)
-        return str(found.hexdigest())
-    except OSError:
-        return ""
     finally:
         os.close(file)
+    return str(found.hexdigest())

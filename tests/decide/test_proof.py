@@ -151,6 +151,7 @@ CHANGES: list[tuple[str, Subject, Subject, tuple[str, ...]]] = [
     ("another initramfs", SUBJECT, replace(SUBJECT, initramfs="x"), ("initramfs",)),
     ("the initramfs is gone", SUBJECT, replace(SUBJECT, initramfs=""), ("initramfs",)),
     ("another directory", SUBJECT, replace(SUBJECT, directory="/x"), ("directory",)),
+    ("who asks may not read it", SUBJECT, replace(SUBJECT, initramfs="?", kernel="?"), ()),
     ("what was not known then", replace(SUBJECT, line="", kernel=""), SUBJECT, ()),
 ]
 

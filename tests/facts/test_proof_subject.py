@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,19 @@ def test_a_subject(tmp_path: Path, files: dict[str, str]) -> None:
 def test_what_is_not_known_is_empty(tmp_path: Path) -> None:
     assert subject(tmp_path, {}, None) == Subject(RELEASE, reserved=256 << 20, crashkernel="256M")
     assert subject(tmp_path, {"usr/sbin/kdump-config": ""}, None).kernel == ""
+
+
+def test_a_file_that_cannot_be_read_is_no_other_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+
+    def denied(path: str, *given: int) -> int:
+        if path.endswith("i.img"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path, *given)
+
+    monkeypatch.setattr(os, "open", denied)
+    found = subject(tmp_path, KDUMP_TOOLS)
+    assert found.initramfs == proof_subject.UNREADABLE and found.kernel == sha256("K")
 
 
 def test_what_every_deployment_changes_is_no_other_line() -> None:
