@@ -13,7 +13,7 @@ MANDIR := $(DESTDIR)/usr/share/man
 COMPLETIONDIR := $(DESTDIR)/usr/share/bash-completion/completions
 DOCDIR := $(DESTDIR)/usr/share/doc/kdump-karg
 # The longest first; what is not named here comes last. test_power_cut.py runs two machines at a time by itself.
-VM_LONGEST := power_cut decisions kernel enough harness armed teardown interrupted status
+VM_LONGEST := power_cut decisions kernel enough harness armed proof teardown interrupted status
 VM_TESTS := $(VM_LONGEST) $(filter-out $(VM_LONGEST),$(patsubst vm-tests/test_%.py,%,$(wildcard vm-tests/test_*.py)))
 VM_QUEUE := $(addprefix check-vm-,$(VM_TESTS))
 INITRAMFS_UNITS := kdump-karg.service kdump-karg-write.service kdump-karg-reboot.service

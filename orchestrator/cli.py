@@ -15,7 +15,7 @@ from orchestrator.errors import Failure, KdumpKargError, UsageError
 from orchestrator.system.target import Target
 
 HELP = """\
-usage: kdump-karg COMMAND [--root DIR] [--json]
+usage: kdump-karg COMMAND [--root DIR] [--json] [--yes]
 
 Reserve memory for kdump on the first boot of an ostree + Ignition system.
 
@@ -25,18 +25,20 @@ commands:
   write     write what apply has handed over, at the end of the initramfs (kdump-karg-write.service)
   status    show the chain from the config to the capture kernel, and the first broken link
   report    write the status to the journal and the login console where a report is due
+  test      crash this machine on purpose, to prove that a dump succeeds; without --yes: say what would be proven
 
 options:
   --root DIR   look everything up below DIR, a captured tree; mount nothing
   --json       print JSON (plan, status)
+  --yes        do crash the machine (test)
   --help       print this help
   --version    print the version
 
 exit status: 0 done, armed or nothing to do, 1 failed, 2 usage, 3 refused, 4 kdump wanted but not armed (status, report)
 """
-COMMANDS = ("plan", "apply", "write", "status", "report")
+COMMANDS = ("plan", "apply", "write", "status", "report", "test")
 # The commands that each flag goes with.
-FLAGS = {"--json": ("plan", "status")}
+FLAGS = {"--json": ("plan", "status"), "--yes": ("test",)}
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ def _checked(arguments: Arguments) -> Arguments:
             raise UsageError(f"{arguments.command} has no {flag}; it goes with {' and '.join(FLAGS[flag])}")
     if arguments.command == "write" and arguments.root is not None:
         raise UsageError("write has no --root; on a captured tree apply writes at once")
+    if arguments.command == "test" and arguments.root is not None:
+        raise UsageError("test has no --root; a captured tree cannot be crashed")
     if arguments.root is not None and not os.path.isdir(arguments.root):
         raise UsageError(f"--root {arguments.root!r} is not a directory; name the top of a captured tree")
     return arguments
@@ -119,6 +123,8 @@ def _dispatch(arguments: Arguments) -> int:
         return commands.write(target)
     if arguments.command == "status":
         return commands.status(target, arguments.json)
+    if arguments.command == "test":
+        return commands.test(target, "--yes" in arguments.flags)
     return commands.report(target)
 
 

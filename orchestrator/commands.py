@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
-from orchestrator import log, planning, run
+from orchestrator import crash_test, log, planning, run
 from orchestrator.decide.decision import Kind
 from orchestrator.decide.plan import Plan
-from orchestrator.errors import KdumpKargError, Refusal
-from orchestrator.report import chain, delivery, show
+from orchestrator.errors import KdumpKargError, Refusal, UsageError
+from orchestrator.report import chain, delivery, proof_link, show
 from orchestrator.system import process, systemd_jobs, var_mount
 from orchestrator.system import var as state
 from orchestrator.system.target import Target
@@ -43,9 +44,21 @@ def report(target: Target) -> int:
     if given.news:
         _print(show.chain_table(found))
         log.say(log.NOTICE if found.armed else log.ERROR, found.verdict)
+        if given.proof is not None:
+            log.say(log.NOTICE if given.proof.proven else log.WARNING, proof_link.told(given.proof))
         if target.live:
             delivery.show_on_consoles()
     return chain.exit_status(found)
+
+
+def test(target: Target, yes: bool) -> int:
+    """Crash the machine, where the word was given; else print what that would prove, and change nothing."""
+    prospect = crash_test.look(target, administrator=os.geteuid() == 0)
+    if not yes:
+        _print(crash_test.text(prospect))
+        raise UsageError("nothing was done; kdump-karg test --yes crashes this machine")
+    crash_test.carry_out(target, prospect)
+    return 0
 
 
 def apply(target: Target) -> int:

@@ -18,9 +18,9 @@ from random import Random
 
 from orchestrator.decide import impact
 from orchestrator.errors import Refusal
-from orchestrator.facts import capture_kernel, conf, ignition_config, initrd, loader, luks, sealing, service, unit
-from orchestrator.rules import arch, bls, cmdline, crashkernel, crashkernel_value, defaults, dump_target, known_hosts
-from orchestrator.rules import makedumpfile, meminfo, memory, shell_assignments
+from orchestrator.facts import capture_kernel, conf, ignition_config, initrd, loader, luks, proof_record, proof_subject, sealing, service, unit
+from orchestrator.rules import arch, bls, cmdline, crash_log, crashkernel, crashkernel_value, defaults, dump_target, kdumpctl_record
+from orchestrator.rules import known_hosts, makedumpfile, meminfo, memory, shell_assignments, vmcore
 from orchestrator.rules.memory import Memory
 
 MILLION = 1_000_000
@@ -74,6 +74,12 @@ WORDS = {
               "=", "StrictHostKeyChecking no", "?"),
     "meminfo": ("MemFree", ":", " ", "kB", "12", "9" * 5000, "\n", "-"),
     "archive": ("070701", "0" * 47, "TRAILER!!!", "\x1f", "\udc8b", "\udcfd7zXZ\0", "(\udcb5/\udcfd", "\x02!L\x18", "\0\0\0\0", "YZ", "\udcff"),
+    "dump": ("KDUMP   ", "makedumpfile\0", "\x7fELF\x02\x01", "\0" * 16, "\0" * 4060, "\udcff" * 16, "\0\0\0\0\0\0\x10\0", "\x04\0", "x" * 412,
+             "OSRELEASE=", "\n"),
+    "note": ('{"id":"a",', '"time":1,', '"machine":"", "boot":"",', '"by":"kdumpctl",', '"known":[],', '"known":["1 /x"]', '"subject":{', "}",
+             '"release":"","kernel":"","initramfs":"","line":"","reserved":0,"crashkernel":"","directory":""', '"why":"",', '"dump":"",',
+             '"proven":true,', "success ", "kdump_test_id=", "1-2", "kdump-karg: test a: this panic is on purpose", "Kernel panic - not syncing: ",
+             "--initrd=/x", '"', " /y", "9" * 400, "1e400"),
 }  # fmt: skip
 
 
@@ -246,6 +252,29 @@ def check_archive(found: str) -> None:
         os.close(file)
 
 
+def check_dump(found: str) -> None:
+    """vmcore.py: a header or that there is none, of whatever is in the file."""
+    content = encoded(found)
+    try:
+        assert vmcore.parse(lambda offset, length: content[offset : offset + length], len(content)).format in vmcore.Format
+    except vmcore.NotADump as problem:
+        assert str(problem)
+
+
+def check_note(found: str) -> None:
+    """What is read after a test by crash: the notes, kdumpctl's record, the end of a log, the command of a load."""
+    for decode in (proof_record.decode_trial, proof_record.decode_proof):
+        try:
+            note = decode(encoded(found))
+        except Refusal:
+            continue
+        assert decode(proof_record.encode(note).encode()) == note
+    record = kdumpctl_record.parse(found)
+    assert record is None or record.time >= 0
+    assert crash_log.problem(found, "a") or "sysrq triggered crash" in found
+    assert proof_subject.recorded_files(found)[0][:1] in ("", "/")
+
+
 @dataclass(frozen=True)
 class Target:
     """A check, the kind of its texts, and hostile pieces: repeated, and between a start and an end that a parser expects."""
@@ -300,6 +329,8 @@ TARGETS = (
     Target(check_hosts, "hosts", ("server,", "a b c\n", "|", "Host ", "=", " ", "\n", "*"), ("Host ", "\n")),
     Target(check_meminfo, "meminfo", ("1", " ", "a: 1 kB\n", ":")),
     Target(check_archive, "archive", ("\0", "070701", "0" * 110, "\x1f", "\x02!L\x18")),
+    Target(check_dump, "dump", ("\0", "\udcff", "OSRELEASE=", "\x7fELF"), ("makedumpfile\0", "")),
+    Target(check_note, "note", ("[", "{", '"', "1", " ", '"known":', "--initrd=", "Kernel panic - not syncing: "), ('{"subject":', "}")),
 )
 
 

@@ -14,6 +14,9 @@ from typing import Any
 
 import pytest
 
+from orchestrator.facts import proof_record
+from orchestrator.facts.proof_record import Proof
+from orchestrator.facts.proof_subject import Subject
 from tests.conftest import Make
 from tests.sample import LATER_LINE, NO_WISH, OPTIONS
 
@@ -32,6 +35,7 @@ STANDS_FOR = ("NAME", "STAGE")
 TARGET = re.compile(r"(?:^|[\s;&(])make(?: -\S+| [A-Z_]+=\S+)* ([a-z][a-z-]*)")
 TYPES: dict[type, str] = {bool: "boolean", int: "integer", str: "string", list: "list", dict: "object", type(None): "null"}
 
+PROVEN = Proof(True, "whole", 1, "", Subject(release="another"), "/var/crash/202601010000/dump.202601010000")
 KDUMP_TOOLS = {"sysroot/usr/sbin/kdump-config": ""}
 ARMED: dict[str, Any] = {
     "cmdline": f"{LATER_LINE} root=UUID=1 crashkernel=16M\n",
@@ -44,6 +48,7 @@ ARMED: dict[str, Any] = {
         "sysroot/var/lib/kdump/initrd.img": bytes(1 << 20),
         "sysroot/var/crash/kexec_cmd": f'/sbin/kexec -p --command-line="{LATER_LINE} root=UUID=1" /vmlinuz\n',
         "sysroot/var/crash/202601010000/dump.202601010000": "",
+        f"sysroot/{proof_record.PROOF}": proof_record.encode(PROVEN),
     },
 }
 SAMPLES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
@@ -179,7 +184,7 @@ def test_the_json_fields_are_those_of_the_page(make: Make, command: str) -> None
 
 def test_every_link_of_the_chain_has_a_section(make: Make) -> None:
     links = [link["name"] for link in run("status --json", make(**ARMED).root)["links"]]
-    assert len(links) == 8
+    assert len(links) == 9
     found = headings(OPERATOR)
     start = found.index(links[0])
     assert found[start : start + len(links)] == links

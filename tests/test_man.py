@@ -13,7 +13,7 @@ import pytest
 from orchestrator import cli
 from orchestrator.decide import decision
 from orchestrator.errors import KdumpKargError, Refusal, UsageError
-from orchestrator.facts import bootstate, conf
+from orchestrator.facts import bootstate, conf, proof_record
 from orchestrator.report import delivery, links
 from orchestrator.rules import crashkernel_value, defaults
 from orchestrator.rules.defaults import Hardware
@@ -141,6 +141,8 @@ def test_the_files_are_the_programs() -> None:
         delivery.ISSUE,
         bootfs.MOUNT_POINT,
         bootstate.BEGUN,
+        proof_record.TEST,
+        proof_record.PROOF,
         f"boot/{bootstate.STAMP}",
         f"boot/{bootstate.MARKER}",
         f"boot/{bootstate.ENTRIES}",

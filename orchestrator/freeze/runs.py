@@ -41,6 +41,16 @@ ARMED = {
     "sys/kernel/kexec_crash_size": "268435456\n",
     "sys/kernel/kexec_crash_loaded": "1\n",
 }
+PROVEN = {
+    **ARMED,
+    "sysroot/usr/sbin/kdump-config": "",
+    "sysroot/var/crash/kexec_cmd": f'kexec -p --command-line="{CMDLINE}" /vmlinuz\n',
+    "sysroot/vmlinuz": "",
+    "sysroot/var/lib/kdump-karg/proof": (
+        '{"proven": true, "why": "whole", "time": 1, "machine": "", "dump": "", "id": "", "subject": {"release": "1", "kernel": "", '
+        '"initramfs": "", "line": "", "reserved": 1, "crashkernel": "", "directory": ""}}'
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,7 @@ RUNS: tuple[Run, ...] = (
     _on_tree("status", SIZE),
     _on_tree("status --json", ARMED),
     _on_tree("report", ARMED),
+    _on_tree("status", PROVEN),
 )
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chain from the intent to the dump, and its first broken link.
 
-intent -> provisioning -> entry -> command line -> reserved -> loaded -> capture command line -> target; the last vmcore, if
+intent -> provisioning -> entry -> command line -> reserved -> loaded -> capture command line -> target -> proof; the last vmcore, if
 any, is shown as well.
 """
 
@@ -11,9 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from orchestrator.decide import sizing
+from orchestrator.decide.proof import Standing
 from orchestrator.errors import Refusal
 from orchestrator.facts import capture_kernel, dumps, intent, machine
-from orchestrator.report import links, target_link
+from orchestrator.report import links, proof_link, target_link
 from orchestrator.report.links import Capture, Link
 from orchestrator.report.target_link import Room
 from orchestrator.rules import cmdline
@@ -29,7 +30,7 @@ class Chain:
     """All links in order up to and with the first broken one, and what is shown as well.
 
     `reserved` is what the kernel set aside and `needed` what the capture kernel is estimated to need, in bytes; None where
-    there is no number. `room`: how much is free where the dump goes.
+    there is no number. `room`: how much is free where the dump goes; `proof`: what a crash has proven.
     """
 
     wanted: bool
@@ -39,6 +40,7 @@ class Chain:
     needed: int | None = None
     capture: Capture | None = None
     room: Room | None = None
+    proof: Standing | None = None
 
     @property
     def broken(self) -> Link | None:
@@ -95,6 +97,8 @@ def read(target: Target) -> Chain:
     loaded = links.kexec(root, links.CRASH_LOADED) == 1
     line = links.read_capture(root, loaded)
     place = target_link.read(target, line, reserved)
+    known = None if isinstance(line, Link) else line
+    proof = proof_link.read(root, known, reserved)
     needed = _needed(root)
     walk: tuple[Callable[[], Link], ...] = (
         lambda: links.intent_link(wish),
@@ -105,14 +109,14 @@ def read(target: Target) -> Chain:
         lambda: links.loaded_link(loaded, reserved),
         lambda: line if isinstance(line, Link) else links.capture_link(line),
         lambda: target_link.link(place, line),
+        lambda: proof_link.link(proof),
     )
     found: list[Link] = []
     for link in walk:
         found.append(link())
         if not found[-1].ok:
             break
-    known = None if isinstance(line, Link) else line
-    return Chain(True, tuple(found), vmcore, reserved, needed, known, target_link.room(place))
+    return Chain(True, tuple(found), vmcore, reserved, needed, known, target_link.room(place), proof)
 
 
 def _needed(root: str) -> int | None:

@@ -6,8 +6,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from orchestrator import log
 from orchestrator.errors import Failure
-from orchestrator.report import chain, metrics, show
+from orchestrator.facts.proof_record import Proof
+from orchestrator.report import chain, metrics, proof_link, show
 from orchestrator.report.chain import Chain
 from orchestrator.system import process, tree
 from orchestrator.system.target import Target
@@ -20,10 +22,14 @@ METRICS = "run/kdump-karg/kdump_karg.prom"  # node_exporter's textfile collector
 
 @dataclass(frozen=True)
 class Report:
-    """What was found, and whether it is to be reported: a report was asked for, or kdump is wanted and not armed."""
+    """What was found, and whether it is to be reported: a report was asked for, or kdump is wanted and not armed.
+
+    `proof`: what came of a test that this report has judged, which is to be reported as well.
+    """
 
     chain: Chain
     news: bool
+    proof: Proof | None = None
 
 
 def give(target: Target) -> Report:
@@ -31,8 +37,9 @@ def give(target: Target) -> Report:
 
     The login console gets nothing where kdump is not wanted.
     """
+    judged = _judged(target)
     found = chain.read(target)
-    news = is_due(target.root) or (found.wanted and not found.armed)
+    news = judged is not None or is_due(target.root) or (found.wanted and not found.armed)
     texts = {STATUS: show.chain_json(found), METRICS: metrics.text(found)}
     if found.wanted and news:
         texts[ISSUE] = issue(found)
@@ -43,7 +50,17 @@ def give(target: Target) -> Report:
             os.unlink(tree.resolve(target.root, path, last=False))
         except FileNotFoundError:
             continue
-    return Report(found, news)
+    return Report(found, news, judged)
+
+
+def _judged(target: Target) -> Proof | None:
+    """What came of a test of an earlier boot. Where that cannot be recorded the rest of the report is given all the same."""
+    try:
+        return proof_link.settle(target)
+    except OSError as error:
+        where = error.filename or "the note of the test"
+        log.say(log.WARNING, f"{where}: {error.strerror}; the test is judged by the next report")
+        return None
 
 
 def is_due(root: str) -> bool:

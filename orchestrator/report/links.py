@@ -21,7 +21,8 @@ CRASH_SIZE = ("sys/kernel/kexec/crash_size", "sys/kernel/kexec_crash_size")
 CRASH_LOADED = ("sys/kernel/kexec/crash_loaded", "sys/kernel/kexec_crash_loaded")
 CAPTURE = "capture command line"
 TARGET = "target"
-NAMES = ("intent", "provisioning", "entry", "command line", "reserved", "loaded", CAPTURE, TARGET)
+PROOF = "proof"
+NAMES = ("intent", "provisioning", "entry", "command line", "reserved", "loaded", CAPTURE, TARGET, PROOF)
 BY_HAND = "add crashkernel= to the kernel arguments by hand and reboot"
 
 

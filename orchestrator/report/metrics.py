@@ -11,17 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from orchestrator.decide.proof import Standing, State
 from orchestrator.report.chain import Chain
 
 PREFIX = "kdump_karg_"
-
-
-@dataclass(frozen=True)
-class Proof:
-    """Whether a crash has proven that a dump of this very machine succeeds, and when, in seconds since 1970."""
-
-    holds: bool
-    when: int | None = None
 
 
 @dataclass(frozen=True)
@@ -34,9 +27,9 @@ class Gauge:
     labels: tuple[tuple[str, str], ...] = ()
 
 
-def text(found: Chain, proof: Proof | None = None) -> str:
-    """The whole file. Without a `proof` nothing is said of one."""
-    return "".join(_lines(gauge) for gauge in (*_of_chain(found), *_of_proof(proof)))
+def text(found: Chain) -> str:
+    """The whole file."""
+    return "".join(_lines(gauge) for gauge in (*_of_chain(found), *_of_proof(found.proof)))
 
 
 def _of_chain(found: Chain) -> Iterator[Gauge]:
@@ -56,13 +49,13 @@ def _of_chain(found: Chain) -> Iterator[Gauge]:
         yield Gauge("target_dump_bytes", "What a dump may take there at most.", found.room.largest)
 
 
-def _of_proof(proof: Proof | None) -> Iterator[Gauge]:
-    """What is known of a crash that was tried."""
+def _of_proof(proof: Standing | None) -> Iterator[Gauge]:
+    """What a crash has proven, and when; of one that has ended the time stays."""
     if proof is None:
         return
-    yield Gauge("proven", "Whether a crash has proven what is loaded now.", int(proof.holds))
-    if proof.when is not None:
-        yield Gauge("proven_timestamp_seconds", "When the last crash proved it, in seconds since 1970.", proof.when)
+    yield Gauge("proven", "Whether a crash has proven what is loaded now.", int(proof.state is State.PROVEN))
+    if proof.state in (State.PROVEN, State.CHANGED) and proof.time is not None:
+        yield Gauge("proven_timestamp_seconds", "When the last crash proved it, in seconds since 1970.", proof.time)
 
 
 def _lines(gauge: Gauge) -> str:

@@ -7,6 +7,7 @@ import difflib
 import json
 
 from orchestrator.decide.plan import FileChange, Plan
+from orchestrator.decide.proof import Standing
 from orchestrator.report.chain import Chain
 from orchestrator.report.links import NAMES, Capture
 from orchestrator.report.target_link import Room
@@ -88,6 +89,7 @@ def chain_json(found: Chain) -> str:
         "needed_bytes": found.needed,
         "capture": capture_document(found.capture) if found.capture else None,
         "target": room_document(found.room) if found.room else None,
+        "proof": proof_document(found.proof) if found.proof else None,
         "warnings": list(found.warnings),
         "vmcore": found.vmcore,
     }
@@ -108,3 +110,14 @@ def capture_document(found: Capture) -> dict[str, str | None]:
 def room_document(found: Room) -> dict[str, str | int | None]:
     """Where the dump goes and how much is free there, as JSON shows it."""
     return {"place": found.place, "free_bytes": found.free, "dump_bytes": found.largest}
+
+
+def proof_document(found: Standing) -> dict[str, str | int | list[str] | None]:
+    """What a crash has proven, as JSON shows it."""
+    return {
+        "state": found.state.value,
+        "time": found.time,
+        "changed": list(found.changed),
+        "why": found.why or None,
+        "dump": found.dump or None,
+    }

@@ -240,6 +240,7 @@ BROKEN   loaded                no capture kernel is loaded
          how to mend it        look at the log of kdump.service or kdump-tools.service, and enable it if it did not run
 -        capture command line  not looked at
 -        target                not looked at
+-        proof                 not looked at
          last vmcore           /var/crash/1/vmcore
 WARNING  KDUMP_COMMANDLINE_REMOVE in /etc/sysconfig/kdump lacks ignition.firstboot, so a crash in a first boot would provision \
 again: add it
@@ -264,7 +265,7 @@ def test_status_as_json(make: Make) -> None:
     found = chain.read(target(make(**{**ARMED, "crash_loaded": "0\n"}, extra=extra)))
     document = json.loads(show.chain_json(found))
     assert list(document) == [
-        *("armed", "wanted", "verdict", "broken", "mend", "links", "reserved_bytes", "needed_bytes", "capture", "target"),
+        *("armed", "wanted", "verdict", "broken", "mend", "links", "reserved_bytes", "needed_bytes", "capture", "target", "proof"),
         *("warnings", "vmcore"),
     ]
     assert (document["armed"], document["wanted"], document["broken"]) == (False, True, "loaded")

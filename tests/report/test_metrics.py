@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from orchestrator.decide.proof import Standing, State
 from orchestrator.report import metrics
 from orchestrator.report.chain import Chain
 from orchestrator.report.links import NAMES, Link
-from orchestrator.report.metrics import Gauge, Proof
+from orchestrator.report.metrics import Gauge
 from orchestrator.report.target_link import Room
 from tests.sample import MIB
 
@@ -35,7 +37,7 @@ def samples(text: str) -> list[str]:
     return [line.removeprefix(metrics.PREFIX) for line in text.splitlines() if not line.startswith("#")]
 
 
-FILES: list[tuple[str, Chain, Proof | None, list[str]]] = [
+FILES: list[tuple[str, Chain, Standing | None, list[str]]] = [
     ("not wanted", NOT_WANTED, None, ["wanted 0", "armed 0", "warnings 0"]),
     (
         "armed",
@@ -49,7 +51,7 @@ FILES: list[tuple[str, Chain, Proof | None, list[str]]] = [
     (
         "broken",
         BROKEN,
-        Proof(False),
+        Standing(State.NEVER),
         [
             "wanted 1",
             "armed 0",
@@ -63,9 +65,16 @@ FILES: list[tuple[str, Chain, Proof | None, list[str]]] = [
     (
         "proven",
         NOT_WANTED,
-        Proof(True, 1764073200),
+        Standing(State.PROVEN, 1764073200),
         ["wanted 0", "armed 0", "warnings 0", "proven 1", "proven_timestamp_seconds 1764073200"],
     ),
+    (
+        "proven once",
+        NOT_WANTED,
+        Standing(State.CHANGED, 1764073200, changed=("kernel",)),
+        ["wanted 0", "armed 0", "warnings 0", "proven 0", "proven_timestamp_seconds 1764073200"],
+    ),
+    ("failed", NOT_WANTED, Standing(State.FAILED, 1764073200), ["wanted 0", "armed 0", "warnings 0", "proven 0"]),
     (
         "some numbers are missing",
         Chain(True, LINKS, None, room=Room("UUID=1", None, 1)),
@@ -76,8 +85,8 @@ FILES: list[tuple[str, Chain, Proof | None, list[str]]] = [
 
 
 @pytest.mark.parametrize(("found", "proof", "expected"), [row[1:] for row in FILES], ids=[row[0] for row in FILES])
-def test_samples(found: Chain, proof: Proof | None, expected: list[str]) -> None:
-    assert samples(metrics.text(found, proof)) == expected
+def test_samples(found: Chain, proof: Standing | None, expected: list[str]) -> None:
+    assert samples(metrics.text(replace(found, proof=proof))) == expected
 
 
 def test_a_shortage_is_a_warning() -> None:
@@ -101,8 +110,8 @@ needs_parser = pytest.mark.skipif(not has_parser(), reason="python3-prometheus-c
 
 @needs_parser
 @pytest.mark.parametrize(("found", "proof"), [row[1:3] for row in FILES], ids=[row[0] for row in FILES])
-def test_a_real_parser_reads_it(found: Chain, proof: Proof | None) -> None:
-    text = metrics.text(found, proof)
+def test_a_real_parser_reads_it(found: Chain, proof: Standing | None) -> None:
+    text = metrics.text(replace(found, proof=proof))
     families = parsed(text)
     assert len(families) == len(samples(text)) == text.count("# HELP ") == text.count("# TYPE ")
     for name, kind, documentation, ((sample, _, _, timestamp),) in families:

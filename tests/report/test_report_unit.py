@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.facts import proof_record
 from orchestrator.facts.unit import KDUMP_UNITS
 from orchestrator.write import outcome
 from tests.sample import Sample
@@ -36,6 +37,8 @@ STARTS: list[tuple[str, list[str], bool]] = [
     ("nothing", ["etc/hostname"], False),
     ("due after the reboot", [outcome.REPORT_LATER], True),
     ("due in this boot", [outcome.REPORT_NOW], True),
+    ("a test is to be judged", [proof_record.TEST], True),
+    ("a test was judged", [proof_record.PROOF], False),
     ("kdump.service is enabled", ["etc/systemd/system/multi-user.target.wants/kdump.service"], True),
     ("kdump-tools.service is enabled", ["etc/systemd/system/basic.target.wants/kdump-tools.service"], True),
     ("required", ["etc/systemd/system/basic.target.requires/kdump.service"], True),

@@ -189,7 +189,7 @@ def test_what_cannot_be_read_does_not_break_the_chain(make: Make) -> None:
     extra = {"sysroot/etc/sysconfig/kdump": "", "sysroot/etc/kdump.conf/x": ""}
     found = chain.read(Target(str(make(**ARMED, extra=extra).root), live=False))
     assert found.armed and found.room is None
-    assert found.links[-1].detail == "not known: /etc/kdump.conf is a directory, not a regular file; put a regular file there"
+    assert found.links[-2].detail == "not known: /etc/kdump.conf is a directory, not a regular file; put a regular file there"
 
 
 def test_the_chain_ends_at_a_broken_target(make: Make) -> None:
