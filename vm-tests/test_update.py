@@ -178,12 +178,20 @@ def test_update_touched_nothing_else_in_boot(before: Listing, upgraded: Listing)
 
 
 def test_update_is_pending(armed: Machine, upgraded: Listing) -> None:
-    """ostree's view is right, and the machine that runs on is still armed."""
+    """ostree's view is right. The entry of the deployment that runs has another name and another link."""
     pending, _, running = armed.run("ostree admin status").text.partition("\n* ")
     assert pending.startswith("  debian ") or "(pending)" in pending
     assert f"Version: {update.VERSION}" in pending and "(rollback)" not in running
     check_whole(armed, 2)
-    assert status(armed)[0] == 0
+
+
+def test_dump_before_the_reboot_would_be_lost(armed: Machine, upgraded: Listing) -> None:
+    """The capture kernel was loaded for a link that ostree has removed: `status` says so, though the kernel says "loaded"."""
+    assert guest.kdump(armed).loaded
+    assert armed.run("test -e /sysroot$(grep -o '/ostree/boot[^ ]*' /proc/cmdline)", check=False).status == 1
+    number, document = status(armed)
+    assert (number, document["broken"]) == (4, "capture command line")
+    assert "leads nowhere" in document["verdict"] and document["mend"].startswith("reboot")
 
 
 @pytest.fixture(scope="module")
