@@ -13,7 +13,7 @@ MANDIR := $(DESTDIR)/usr/share/man
 COMPLETIONDIR := $(DESTDIR)/usr/share/bash-completion/completions
 DOCDIR := $(DESTDIR)/usr/share/doc/kdump-karg
 # The longest first; what is not named here comes last. test_power_cut.py runs two machines at a time by itself.
-VM_LONGEST := power_cut decisions kernel enough harness armed proof teardown interrupted status
+VM_LONGEST := power_cut update decisions kernel enough harness armed proof teardown interrupted status
 VM_TESTS := $(VM_LONGEST) $(filter-out $(VM_LONGEST),$(patsubst vm-tests/test_%.py,%,$(wildcard vm-tests/test_*.py)))
 VM_QUEUE := $(addprefix check-vm-,$(VM_TESTS))
 INITRAMFS_UNITS := kdump-karg.service kdump-karg-write.service kdump-karg-reboot.service
@@ -72,7 +72,7 @@ dist:
 		git -c tar.umask=0022 archive --format=tar --prefix=$$name/ --output=$(BUILD)/dist/$$name.tar HEAD && \
 		gzip --force --no-name --best $(BUILD)/dist/$$name.tar && echo $(BUILD)/dist/$$name.tar.gz
 
-# The image takes as long as the fast tests. The faults wait in the queue with the machines.
+# The image and its update take as long as the fast tests. The faults wait in the queue with the machines.
 check: vm-product
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=line check-fast vm-image
 	$(MAKE) check-vm-queue BESIDE=check-faults
@@ -94,6 +94,7 @@ vm-product: setup
 
 vm-image:
 	PYTHONPATH=vm-tests $(PYTHON) -m image.builder $(PRODUCT)
+	PYTHONPATH=vm-tests $(PYTHON) -m image.update $(PRODUCT)
 
 # One queue, two files of tests at a time: with the second machine of test_power_cut.py up to three on two processors, so that
 # neither is idle while a machine waits. Time-outs are doubled for it; nothing waits for them but what fails. Where a package of the

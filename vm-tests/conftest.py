@@ -18,6 +18,7 @@ from harness.machine import Machine
 from image import builder as image_builder
 from image import packagelist
 from image import product as product_tree
+from image import update as image_update
 from image.traits import SUITE, Traits
 
 FAILED = pytest.StashKey[bool]()
@@ -91,6 +92,14 @@ def image(request: pytest.FixtureRequest) -> Path:
 def plain_image() -> Path:
     """The image without the product."""
     return image_builder.build(Traits(), None)
+
+
+@pytest.fixture(scope="session")
+def update_disk(request: pytest.FixtureRequest, image: Path) -> Path:
+    """A disk with a repository, in which the image has a later commit with another kernel."""
+    if request.config.getoption("--image") is not None:
+        pytest.skip("an update of an image from elsewhere is not known")
+    return image_update.build(Traits(), request.getfixturevalue("product"))
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from orchestrator.facts import machine
-from orchestrator.rules import capture_cmdline, shell_assignments
+from orchestrator.facts import deployments, machine
+from orchestrator.rules import capture_cmdline, cmdline, shell_assignments
 from orchestrator.rules.capture_cmdline import Facts, Package
 from orchestrator.system import tree
 from orchestrator.system.target import provisioned_root
@@ -35,16 +35,19 @@ def read(root: str, *, loaded: bool) -> Facts | None:
     if package is None:
         return None
     config = shell_assignments.parse(_text(provisioned, CONFIGS[package]), f"/{CONFIGS[package]}")
+    running = machine.surroundings(root).cmdline
+    recorded = _recorded(provisioned, package) if loaded else None
     return Facts(
         package,
         config,
-        machine.surroundings(root).cmdline,
+        running,
         machine.architecture(root),
         cpuinfo=_text(root, "proc/cpuinfo", tree.LARGEST_OF_KERNEL),
         watchdog=any(tree.exists(root, f"{WATCHDOGS}/{name}/device/modalias") for name in tree.names(root, WATCHDOGS)),
         amazon="Amazon" in _text(root, "sys/class/dmi/id/sys_vendor"),
         xen=tree.exists(root, "proc/xen"),
-        recorded=_recorded(provisioned, package) if loaded else None,
+        recorded=recorded,
+        gone=_gone(root, running, recorded or ""),
     )
 
 
@@ -63,6 +66,18 @@ def _recorded(provisioned: str, package: Package) -> str | None:
     if package is not Package.KDUMP_TOOLS:
         return None
     return capture_cmdline.recorded(_text(provisioned, f"{DUMPS}/{RECORD}"))
+
+
+def _gone(root: str, *lines: str) -> tuple[str, ...]:
+    """Those ostree= values of the lines that lead to no deployment; nothing where there are none at all, as in most captured trees.
+
+    ostree removes the links of the other boot version when it has swapped them (ostree-sysroot-cleanup.c
+    cleanup_other_bootversions()), though the kernel that runs, and the capture kernel that is loaded, were given one of them.
+    """
+    if not tree.is_directory(provisioned_root(root), deployments.STATEROOTS):
+        return ()
+    targets = {cmdline.ostree_target(line) for line in lines} - {None}
+    return tuple(sorted(target for target in targets if target and not deployments.directory(root, target)))
 
 
 def _text(root: str, path: str, limit: int = tree.LARGEST) -> str:

@@ -43,7 +43,10 @@ class Package(Enum):
 
 @dataclass(frozen=True)
 class Facts:
-    """What decides the line. `recorded`: the line that the loaded capture kernel was given, where the package notes it."""
+    """What decides the line. `recorded`: the line that the loaded capture kernel was given, where the package notes it.
+
+    `gone`: the values of `ostree=`, of those that are in use, that lead to no deployment.
+    """
 
     package: Package
     config: Assignments
@@ -54,6 +57,7 @@ class Facts:
     amazon: bool = False
     xen: bool = False
     recorded: str | None = None
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,17 @@ def blocker(facts: Facts, line: str) -> Blocker | None:
             reason = f"it has no {name}=, and the capture kernel would not find its root"
             mend = f"add {name}= to {override} in {facts.config.path}, or take {override} out; {_restart(facts)}"
             return Blocker(reason, mend)
-    return None
+    return _without_deployment(facts, line)
+
+
+def _without_deployment(facts: Facts, line: str) -> Blocker | None:
+    """kdump-tools' capture kernel boots the deployment that the line names, by a link that ostree renames when it deploys."""
+    target = cmdline.ostree_target(line)
+    if facts.package is not Package.KDUMP_TOOLS or target not in facts.gone:
+        return None
+    reason = f"ostree={target} leads nowhere since ostree has deployed at once, and the capture kernel would not find its root"
+    override = f"{OVERRIDE[facts.package]} in {facts.config.path}"
+    return Blocker(reason, f"reboot (or set {override} to a line with the new ostree= of the entry; {_restart(facts)})")
 
 
 def _needed(facts: Facts) -> tuple[str, ...]:

@@ -54,6 +54,19 @@ def test_what_costs_the_dump(package: Package, config: str, line: str, reason: s
     assert found is not None and reason in found.reason and mend in found.mend
 
 
+@pytest.mark.parametrize(
+    ("package", "line", "found"),
+    [(TOOLS, "/a", True), (TOOLS, "/b", False), (UTILS, "/a", False), (SUSE, "/a", False)],
+    ids=["the link is gone", "another link", "kdump-utils boots no deployment", "SUSE boots none"],
+)
+def test_a_deployment_that_is_gone(package: Package, line: str, found: bool) -> None:
+    given = facts(package, "", f"root=/x ostree={line}", gone=("/a",))
+    problem = dump_blockers.blocker(given, f"root=/x ostree={line}")
+    assert (problem is not None) == found
+    if problem:
+        assert "ostree=/a leads nowhere" in problem.reason and problem.mend.startswith("reboot")
+
+
 @pytest.mark.parametrize(("package", "config", "line"), [row[1:] for row in CLEAN], ids=[row[0] for row in CLEAN])
 def test_what_is_clean(package: Package, config: str, line: str) -> None:
     given = facts(package, config, line)
@@ -127,6 +140,33 @@ def test_the_facts_are_read(make: Make) -> None:
     assert (found.watchdog, found.amazon, found.xen) == (True, True, True)
     unloaded = kdumpconf.read(root, loaded=False)
     assert unloaded is not None and unloaded.recorded is None
+
+
+GONE: list[tuple[str, list[str], bool, tuple[str, ...]]] = [
+    # name, what lies below the real root, whether a capture kernel is loaded, which values lead nowhere
+    ("no deployment is in the tree", [], True, ()),
+    ("both links are there", ["1/os/c/0", "0/os/c/0"], True, ()),
+    ("ostree has swapped the links", ["0/os/c/0"], True, ("/ostree/boot.1/os/c/0",)),
+    ("the recorded one is gone, but nothing is loaded", ["1/os/c/0"], False, ()),
+    ("both are gone", ["1/os/d/0"], True, ("/ostree/boot.0/os/c/0", "/ostree/boot.1/os/c/0")),
+]
+
+
+@pytest.mark.parametrize(("links", "loaded", "gone"), [row[1:] for row in GONE], ids=[row[0] for row in GONE])
+def test_links_that_ostree_has_removed(make: Make, links: list[str], loaded: bool, gone: tuple[str, ...]) -> None:
+    extra = {
+        "sysroot/usr/sbin/kdump-config": "",
+        "sysroot/var/crash/kexec_cmd": 'kexec --command-line="ostree=/ostree/boot.0/os/c/0" /x\n',
+    }
+    sample = make(cmdline="ostree=/ostree/boot.1/os/c/0\n", extra=extra)
+    for link in links:
+        place = sample.root / f"sysroot/ostree/boot.{link}"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        deployment = sample.root / "sysroot/ostree/deploy/os/deploy/abc.0"
+        deployment.mkdir(parents=True, exist_ok=True)
+        place.symlink_to("../../../deploy/os/deploy/abc.0")
+    found = kdumpconf.read(str(sample.root), loaded=loaded)
+    assert found is not None and found.gone == gone
 
 
 def test_what_is_not_there_is_not_read(make: Make) -> None:

@@ -17,6 +17,8 @@ AUTO = "512M-:192M"
 FIRST_BOOT_JOURNAL = "/var/log/kdump-karg/first-boot"
 ENTRY = "/boot/loader/entries/*.conf"
 MIB = 1 << 20
+#: By systemd's name for a unit's output, or by the program file, which journald 257 does not always learn of a short run.
+OURS = "SYSLOG_IDENTIFIER=kdump-karg + _EXE=/usr/lib/kdump-karg/python"
 
 
 @dataclass(frozen=True)
@@ -83,10 +85,13 @@ def options(text: str) -> str:
 
 
 def processes_of_ours(machine: Machine, journal: str = "--boot") -> int:
-    """How many processes of the program left a line in the journal. Every run of it logs at least one.
-
-    By systemd's name for a unit's output, or by the program file, which journald 257 does not always learn of a short run.
-    """
-    matches = "SYSLOG_IDENTIFIER=kdump-karg + _EXE=/usr/lib/kdump-karg/python"
-    fields = machine.run(f"journalctl {journal} --output=json --output-fields=_PID {matches}").text
+    """How many processes of the program left a line in the journal. Every run of it logs at least one."""
+    fields = machine.run(f"journalctl {journal} --output=json --output-fields=_PID {OURS}").text
     return len({json.loads(line)["_PID"] for line in fields.splitlines() if line.startswith("{")})
+
+
+def units_of_ours(machine: Machine, journal: str = "--boot") -> set[str]:
+    """The units whose processes of the program left a line in the journal."""
+    fields = machine.run(f"journalctl {journal} --output=json --output-fields=_SYSTEMD_UNIT {OURS}").text
+    lines = (json.loads(line) for line in fields.splitlines() if line.startswith("{"))
+    return {line.get("_SYSTEMD_UNIT", "no unit") for line in lines}

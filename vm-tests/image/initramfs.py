@@ -19,9 +19,10 @@ COMMON_MODULES = (
 )
 MACHINE_MODULES = f"{COMMON_MODULES} bash busybox systemd-emergency ignition rig"
 MACHINE_DRIVERS = (
-    "virtio_blk virtio_console virtio_rng qemu_fw_cfg loop overlay erofs xfs vfat nls_ascii nls_cp437"
+    "virtio_pci virtio_blk virtio_console virtio_rng qemu_fw_cfg loop overlay erofs xfs vfat nls_ascii nls_cp437"
 )
-CAPTURE_DRIVERS = "virtio_blk overlay"
+#: Of each kernel that the image or an update has: virtio_pci is built into some.
+CAPTURE_DRIVERS = "virtio_pci virtio_blk overlay"
 
 
 def build_machine(tree: Path) -> None:

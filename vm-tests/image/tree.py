@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from host.process import remove_tree, run
+from host.process import remove_tree, run, run_in_tree
 
 from image.traits import Traits
 
@@ -100,6 +100,14 @@ def _fit_ignition(tree: Path) -> None:
 def _configure_kdump(tree: Path) -> None:
     with (tree / "etc/default/kdump-tools").open("a") as defaults:
         defaults.write((IMAGE_FILES / "kdump-tools.append").read_text())
+
+
+def replace_kernel(tree: Path, modules: Path) -> None:
+    """Put another kernel in the place of the furnished tree's own: a directory VERSION with `vmlinuz` and the modules, as unpacked."""
+    remove_tree(tree / "usr/lib/modules" / kernel_version(tree))
+    run(["cp", "-a", "--no-preserve=ownership", modules, tree / "usr/lib/modules"])
+    # Debian's package has it done when it is installed.
+    run_in_tree(tree, ["depmod", modules.name])
 
 
 def shape_for_ostree(tree: Path) -> None:

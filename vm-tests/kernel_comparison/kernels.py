@@ -9,12 +9,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from host import archive
+from host.apt import Apt
 from host.cache import Cache, digest
-from host.process import remove_tree, run
+from host.process import remove_tree
 from host.progress import Progress
-
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 #: Debian's name of the architecture, and its smallest kernel there.
 DEBIAN_NAMES = {
@@ -34,14 +32,6 @@ UNPACKERS = (
 
 #: linux Documentation/arch/x86/boot.rst: the header, and the compressed kernel behind the set-up code.
 SETUP_SECTORS, PAYLOAD = 0x1F1, 0x248
-
-APT_CONFIG = """
-Dir::State "{directory}/state"; Dir::State::status "{directory}/status"; Dir::Cache "{directory}/cache";
-Dir::Etc::sourcelist "{directory}/sources.list"; Dir::Etc::sourceparts "/dev/null";
-Dir::Etc::preferences "/dev/null"; Dir::Etc::preferencesparts "/dev/null";
-APT::Architecture "{architecture}"; APT::Architectures "{architecture}"; APT::Sandbox::User "root";
-Acquire::Check-Valid-Until "false"; Acquire::Languages "none"; Acquire::Retries "3";
-"""
 
 
 @dataclass(frozen=True)
@@ -65,39 +55,6 @@ KERNELS = (
 BUSYBOX_SUITE = "forky"
 
 
-class _Apt:
-    """apt for another suite and architecture, with its own state; what it fetches is verified as always."""
-
-    def __init__(self, suite: str, arch: str, directory: Path) -> None:
-        self._directory = directory
-        for name in ("state/lists/partial", "cache/archives/partial", "packages"):
-            (directory / name).mkdir(parents=True)
-        (directory / "status").touch()
-        source = f"deb [signed-by={KEYRING}] {archive.address()} {suite} main\n"
-        (directory / "sources.list").write_text(source)
-        config = directory / "apt.conf"
-        config.write_text(APT_CONFIG.format(directory=directory, architecture=DEBIAN_NAMES[arch][0]))
-        self._environment = {"APT_CONFIG": str(config)}
-        run(["apt-get", "--quiet", "update"], environment=self._environment)
-
-    def depends(self, package: str, *prefixes: str) -> list[str]:
-        """The packages it depends on whose names start so."""
-        text = run(["apt-cache", "depends", package], environment=self._environment).decode()
-        words = [line.split()[-1] for line in text.splitlines() if line.strip().startswith("Depends: ")]
-        return [word for word in words if word.startswith(prefixes)]
-
-    def unpack(self, package: str) -> Path:
-        """The files of a package, below a directory."""
-        where = self._directory / "packages" / package
-        where.mkdir()
-        # It writes to the directory it is started in.
-        script = 'cd "$1" && apt-get --quiet download "$2"'
-        run(["sh", "-c", script, "sh", where, package], environment=self._environment)
-        tree = where / "tree"
-        run(["dpkg-deb", "--extract", next(where.glob("*.deb")), tree])
-        return tree
-
-
 def image(kernel: Kernel, cache: Cache, progress: Progress) -> Path:
     """The kernel, unpacked on this side: x86_64's own unpacking, and with it KASLR, would cost time on every boot."""
 
@@ -105,7 +62,7 @@ def image(kernel: Kernel, cache: Cache, progress: Progress) -> Path:
         progress.step(f"apt: the kernel {kernel.version} for {kernel.arch} of {kernel.suite}")
         directory = Path(tempfile.mkdtemp(prefix="kernel-", dir=cache.directory))
         try:
-            apt = _Apt(kernel.suite, kernel.arch, directory)
+            apt = Apt(kernel.suite, DEBIAN_NAMES[kernel.arch][0], directory)
             (package,) = apt.depends(DEBIAN_NAMES[kernel.arch][1], "linux-image-")
             names = [package, *apt.depends(package, "linux-binary-")]
             files = [path for name in names for path in apt.unpack(name).rglob("vmlinu[xz]*")]
@@ -139,7 +96,7 @@ def busybox(arch: str, cache: Cache, progress: Progress) -> Path:
         progress.step(f"apt: busybox-static for {arch}")
         directory = Path(tempfile.mkdtemp(prefix="busybox-", dir=cache.directory))
         try:
-            tree = _Apt(BUSYBOX_SUITE, arch, directory).unpack("busybox-static")
+            tree = Apt(BUSYBOX_SUITE, DEBIAN_NAMES[arch][0], directory).unpack("busybox-static")
             binary = next(path for path in tree.rglob("busybox") if path.parent.name == "bin")
             partial.write_bytes(binary.read_bytes())
         finally:
