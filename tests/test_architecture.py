@@ -21,7 +21,7 @@ CHECKOUT = Path(__file__).parent.parent
 PROGRAM = CHECKOUT / "orchestrator"
 # A module may import from its own stage and from those behind it. `freeze` is for the build and is not part of the program.
 STAGES = ("front", "report", "write", "decide", "facts", "system", "rules", "log", "errors")
-FRONT = ("__main__", "cli", "commands", "run", "planning")
+FRONT = ("__main__", "cli", "commands", "run", "planning", "undoing")
 # Standard modules that touch the system; rules and decisions do not.
 DOORS = {"os", "sys", "io", "subprocess", "fcntl", "pathlib", "socket", "time", "signal", "select"}
 STANDS_IN = "system/context.py"  # for contextlib, which it must name where types are checked

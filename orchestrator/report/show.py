@@ -34,6 +34,7 @@ def plan_text(plan: Plan) -> str:
         lines += [f"warning: {wanted.warning}"] if wanted.warning else []
     lines.append(f"reboot: {'yes' if plan.reboot else 'no'}")
     lines += [f"removes: /boot/{path}" for path in plan.removes]
+    lines += [f"notice: {text}" for text in plan.notices]
     return "\n".join(lines) + "\n" + "".join(diff(change) for change in plan.files)
 
 
@@ -51,6 +52,7 @@ def plan_json(plan: Plan) -> str:
         "reboot": plan.reboot,
         "files": [{"path": f"/boot/{change.path}", "diff": diff(change)} for change in plan.files],
         "removes": [f"/boot/{path}" for path in plan.removes],
+        "notices": list(plan.notices),
     }
     return json.dumps(document, indent=2) + "\n"
 

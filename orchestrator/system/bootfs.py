@@ -71,7 +71,7 @@ def reach(root: str, *, live: bool, initramfs: bool, write: bool, known: str | N
     """
     with _way(root, live, initramfs, write, known) as boot:
         if write and os.statvfs(boot).f_flag & os.ST_RDONLY:
-            raise Refusal("/boot is on a read-only file system; make it and its device writable and run apply again")
+            raise Refusal("/boot is on a read-only file system; make it and its device writable and run kdump-karg again")
         yield boot
 
 
