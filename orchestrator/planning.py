@@ -123,7 +123,7 @@ def plan_for(target: Target, boot: str, facts: Facts) -> Plan:
 
 def _upcoming(target: Target, boot: str, here: Surroundings, value: str | None) -> str:
     """Why the next boot will not have this value, if another deployment is booted then. In an initramfs none can be."""
-    if here.initramfs or decision.is_first_boot(here):
+    if here.initramfs:
         return ""
     return upcoming.notice(deployments.read(target.root, boot), deployments.staged_options(target.root), value)
 

@@ -10,7 +10,6 @@ from orchestrator.decide.plan import Plan
 from orchestrator.errors import Refusal
 from orchestrator.facts import bootstate, deployments, machine, record
 from orchestrator.facts.machine import Surroundings
-from orchestrator.facts.record import Record
 from orchestrator.system import bootfs, tree
 from orchestrator.system.target import Target, provisioned_root
 
@@ -45,18 +44,10 @@ def plan_for(target: Target, boot: str, here: Surroundings) -> Plan:
         bootstate.read(boot, deployments.entry_line(root, boot, here.cmdline)),
         deployments.booted(root, here.cmdline),
         record.read(root),
-        undone(root),
+        record.undone(root),
         tree.exists(provisioned_root(root), RPM_OSTREE),
         deployments.read(root, boot),
         deployments.staged_options(root),
     )
     log.debug("undo", facts)
     return undo.plan(facts)
-
-
-def undone(root: str) -> Record | None:
-    """What the last undo took back; None where there was none, or its note cannot be read, which is no reason to refuse."""
-    try:
-        return record.read(root, record.UNDONE)
-    except Refusal:
-        return None

@@ -42,9 +42,7 @@ def out_of_place(here: Surroundings) -> str:
     off = decision.switched_off(here)
     if off is not None:
         return f"{off.reason}, so nothing is taken back; run kdump-karg undo in an ordinary boot"
-    if here.initramfs or decision.is_first_boot(here):
-        return "a first boot or an initramfs is under way, so nothing is taken back; run kdump-karg undo after the next reboot"
-    return ""
+    return "this is an initramfs, in which nothing is taken back; run kdump-karg undo in the real root" if here.initramfs else ""
 
 
 def plan(found: Facts) -> Plan:
@@ -75,8 +73,8 @@ def plan(found: Facts) -> Plan:
 def obstacle(found: Facts) -> str:
     """Why nothing may be taken back, in one sentence; "" where it may."""
     boot, written, entry = found.boot, found.written, f"/boot/{found.boot.path}"
-    if boot.unfinished:
-        return "a first boot was interrupted while it was written and is not finished; run kdump-karg apply first"
+    if boot.unfinished or (boot.stamp and decision.is_first_boot(found.here)):
+        return f"the first boot is not finished, by what is in {entry} and beside it; run kdump-karg undo when it is"
     if written is None:
         if found.undone is not None and found.undone.deployment == found.booted:
             return ""

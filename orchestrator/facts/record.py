@@ -58,13 +58,16 @@ def decode(text: str, path: str = WRITTEN) -> Record:
 
 def read(root: str, path: str = WRITTEN) -> Record | None:
     """What the file of the provisioned system below `root` says; None where there is none. Refusal as decode()."""
-    return at(provisioned_root(root), path)
-
-
-def at(top: str, path: str = WRITTEN) -> Record | None:
-    """As `read`, for a directory `top` that has the file at `path`."""
-    content = tree.read_bytes(top, path)
+    content = tree.read_bytes(provisioned_root(root), path)
     return None if content is None else decode(content.decode("utf-8", "surrogateescape"), path)
+
+
+def undone(root: str) -> Record | None:
+    """What the last undo took back; None where there was none, or its note cannot be read, which is no reason to refuse."""
+    try:
+        return read(root, UNDONE)
+    except Refusal:
+        return None
 
 
 def _size(text: str) -> int:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from orchestrator.decide import sizing
 from orchestrator.errors import Refusal
 from orchestrator.facts import capture_kernel, dumps, intent, machine
-from orchestrator.report import links
+from orchestrator.report import links, pending
 from orchestrator.report.links import Capture, Link
+from orchestrator.report.pending import Pending
 from orchestrator.rules import cmdline
 from orchestrator.system import tree
 from orchestrator.system.target import Target
@@ -37,6 +38,7 @@ class Chain:
     reserved: int | None = None
     needed: int | None = None
     capture: Capture | None = None
+    pending: Pending | None = None  # what is written and not in force yet
 
     @property
     def broken(self) -> Link | None:
@@ -73,7 +75,7 @@ class Chain:
             return "kdump is not wanted: nothing in the provisioned system asks for it"
         if broken is None:
             loaded = next((link.detail for link in self.links if link.name == "loaded"), "every link holds")
-            return f"kdump is armed: {loaded}"
+            return f"kdump is armed: {loaded}" + (f"; PENDING: {self.pending.sentence}" if self.pending else "")
         return f"kdump is NOT armed: {broken.name}: {'; '.join(filter(None, (broken.detail, broken.mend)))}"
 
 
@@ -93,11 +95,12 @@ def read(target: Target) -> Chain:
     loaded = links.kexec(root, links.CRASH_LOADED) == 1
     line = links.read_capture(root, loaded)
     needed = _needed(root)
+    due = pending.read(target, here)
     walk: tuple[Callable[[], Link], ...] = (
         lambda: links.intent_link(wish),
         lambda: links.provisioning_link(outcome.read(root)),
         lambda: links.entry_link(target, here),
-        lambda: links.cmdline_link(values),
+        lambda: links.cmdline_link(values, due),
         lambda: links.reserved_link(root, here, reserved, needed),
         lambda: links.loaded_link(loaded, reserved),
         lambda: line if isinstance(line, Link) else links.capture_link(line),
@@ -108,7 +111,7 @@ def read(target: Target) -> Chain:
         if not found[-1].ok:
             break
     known = None if isinstance(line, Link) else line
-    return Chain(True, tuple(found), vmcore, reserved, needed, known)
+    return Chain(True, tuple(found), vmcore, reserved, needed, known, due)
 
 
 def _needed(root: str) -> int | None:

@@ -71,6 +71,7 @@ def chain_table(found: Chain) -> str:
         rows.append(("", "how to mend it", found.broken.mend))
     rows += [("-", name, "not looked at") for name in NAMES[len(found.links) :]]
     rows.append(("", "last vmcore", found.vmcore or "none"))
+    rows += [("PENDING", "", found.pending.sentence)] if found.pending else []
     rows += [("WARNING", "", text) for text in found.warnings]
     return "".join(f"{mark:<9}{name:<22}{text}\n" if name else f"{mark:<9}{text}\n" for mark, name, text in rows)
 
@@ -88,6 +89,7 @@ def chain_json(found: Chain) -> str:
         "reserved_bytes": found.reserved,
         "needed_bytes": found.needed,
         "capture": capture_document(found.capture) if found.capture else None,
+        "pending": found.pending.sentence if found.pending else None,
         "warnings": list(found.warnings),
         "vmcore": found.vmcore,
     }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reach the boot file system: find it by its label, mount it, and unmount it again.
 
-In the initramfs nobody has mounted /boot. Where a unit runs the program, no other process sees its mounts (MountFlags=slave).
+In the initramfs nobody has mounted /boot. No other process sees the program's mounts: a unit has MountFlags=slave, and a run in a
+real root goes on in a namespace of its own (private_mounts.py).
 A /boot that is a directory of the root file system is used where it is.
 """
 
@@ -158,6 +159,11 @@ def _writable(directory: str, write: bool) -> Iterator[str]:
         yield directory
         return
     mount = mount_of(directory)
+    if mount.writable and not mount.superblock_writable:
+        raise Refusal(
+            f"the file system at {mount.point} is read-only by itself, as the kernel makes it after an error; "
+            "check it, mount it again and run kdump-karg again"
+        )
     # Only what is read-only may be made so again: the same file system can be in use elsewhere, as the root's own is when
     # /boot is a directory of it.
     how = "remount,bind" if mount.superblock_writable else "remount"
@@ -172,6 +178,8 @@ def _writable(directory: str, write: bool) -> Iterator[str]:
 class Mount:
     """A mount point, whether its file system may be written to through other mounts, and what is mounted there.
 
+    `writable`: the mount's own flag, which counts for this mount alone.
+
     `number`: the device number, MAJOR:MINOR. `directory`: the one of the file system that is seen at the mount point.
     """
 
@@ -181,17 +189,19 @@ class Mount:
     directory: str = "/"
     kind: str = ""
     source: str = ""
+    writable: bool = False
 
 
 def parse_mounts(text: str) -> tuple[Mount, ...]:
     """The mounts of /proc/self/mountinfo, in order (proc(5)). A blank in a name is written as \\040 there.
 
-    Number, directory and point are fields 3 to 5; the last three are the file system's kind, source and own options.
+    Number, directory, point and the mount's own options are fields 3 to 6; the last three are the file system's kind, source and own options.
     """
     found = []
     for line in text.splitlines():
-        _, _, number, directory, point, *rest = (field.replace("\\040", " ") for field in line.split(" "))
-        found.append(Mount(point, "rw" in rest[-1].split(","), number, directory, rest[-3], rest[-2]))
+        _, _, number, directory, point, own, *rest = (field.replace("\\040", " ") for field in line.split(" "))
+        writable = "rw" in own.split(",")
+        found.append(Mount(point, "rw" in rest[-1].split(","), number, directory, rest[-3], rest[-2], writable))
     return tuple(found)
 
 

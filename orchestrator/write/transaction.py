@@ -96,7 +96,7 @@ def forget(var: str) -> None:
     """Remove the note that a write is under way: it is done, or there is nothing to do."""
     try:
         os.unlink(state.inside(var, BEGUN))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
         log.say(log.WARNING, f"/{BEGUN} cannot be removed ({error.strerror}); the next boot will check /boot once more")
