@@ -39,11 +39,12 @@ def surroundings(target: Target) -> Surroundings:
 def plan_for(target: Target, boot: str, here: Surroundings) -> Plan:
     """The plan for what is on the boot file system now. Raises Refusal."""
     root = target.root
+    found = bootstate.read(boot, deployments.entry_line(root, boot, here.cmdline))
     facts = undo.Facts(
         here,
-        bootstate.read(boot, deployments.entry_line(root, boot, here.cmdline)),
+        found,
         deployments.booted(root, here.cmdline),
-        record.read(root),
+        undo.standing(found.options.text, record.read(root)),
         record.undone(root),
         tree.exists(provisioned_root(root), RPM_OSTREE),
         deployments.read(root, boot),

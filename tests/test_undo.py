@@ -55,8 +55,7 @@ def test_what_apply_wrote_is_taken_back_and_nothing_is_left_of_it(make: Make, ca
     sample = later(make)
     assert call(sample, "apply") == 0
     assert sample.options == FINAL
-    found = record.read(str(sample.root))
-    assert found is not None
+    (found,) = record.read(str(sample.root))
     assert (found.deployment, found.entry, found.crashkernel, found.before) == (FIRST, "loader/entries/ostree-1.conf", AUTO, OPTIONS)
     document = plan(sample, capsys, "--undo")
     assert document["decision"] == "CHANGE" and f"\n+options {ORIGINAL}\n" in document["files"][0]["diff"]

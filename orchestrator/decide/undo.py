@@ -132,11 +132,20 @@ def taken_back(options: str, written: Record) -> str:
     return options[:start] + options[end:]
 
 
-def carried_on(earlier: Record | None, now: Record) -> Record:
-    """The record of a write that follows an earlier one on the same entry: what was there before the first of them counts."""
+def standing(options: str, records: tuple[Record, ...]) -> Record | None:
+    """The record that is true of the options: the newest, but for a write that was cut short. None where there is no record."""
+    return next((each for each in records if not _is_gone(options, each)), records[0] if records else None)
+
+
+def carried_on(records: tuple[Record, ...], now: Record) -> tuple[Record, ...]:
+    """The records with one of a write that is about to be made: what was there before the first of ours counts in it.
+
+    That of an earlier write on the same entry stays behind it, for the case that the new one is cut short.
+    """
+    earlier = standing(now.before, records)
     if earlier is None or earlier.deployment != now.deployment or _is_gone(now.before, earlier):
-        return now
-    return replace(now, before=taken_back(now.before, earlier))
+        return (now,)
+    return replace(now, before=taken_back(now.before, earlier)), earlier
 
 
 def _replaced(written: Record) -> list[str]:

@@ -18,6 +18,7 @@ UNDONE = "var/lib/kdump-karg/undone"
 HEAD = "kdump-karg written 1"  # the number is that of the format
 END = "end"
 FIELDS = ("deployment", "entry", "crashkernel", "before", "after", "time")
+LINES = len(FIELDS) + 2  # of one record
 
 
 @dataclass(frozen=True)
@@ -45,27 +46,35 @@ def encode(record: Record) -> str:
     return f"{body}{END} {_size(body)}\n"
 
 
-def decode(text: str, path: str = WRITTEN) -> Record:
-    """The inverse of `encode`. Refusal, naming the file, for a text that `encode` did not make."""
-    lines = text.split("\n")[1 : len(FIELDS) + 1]
-    values = [line.removeprefix(f"{key}=") for key, line in zip(FIELDS, lines, strict=False)]
-    if len(values) == len(FIELDS):
-        found = Record(*values)
-        if encode(found) == text:
-            return found
-    raise Refusal(f"/{path} is cut short or was changed, so what kdump-karg wrote is not known; remove that file")
+def decode(text: str, path: str = WRITTEN) -> tuple[Record, ...]:
+    """The records of which `text` is made, the newest first. Refusal, naming the file, for a text that `encode` did not make."""
+    lines = text.split("\n")
+    blocks = [lines[at : at + LINES] for at in range(0, len(lines) - 1, LINES)]
+    found = tuple(_record(block) for block in blocks)
+    if not found or "".join(map(encode, found)) != text:
+        raise Refusal(f"/{path} is cut short or was changed, so what kdump-karg wrote is not known; remove that file")
+    return found
 
 
-def read(root: str, path: str = WRITTEN) -> Record | None:
-    """What the file of the provisioned system below `root` says; None where there is none. Refusal as decode()."""
+def _record(block: list[str]) -> Record:
+    """The record of these lines; another one where they are not what `encode` makes."""
+    values = [line.removeprefix(f"{key}=") for key, line in zip(FIELDS, block[1:], strict=False)]
+    return Record(*(values if len(values) == len(FIELDS) else [""] * len(FIELDS)))
+
+
+def read(root: str, path: str = WRITTEN) -> tuple[Record, ...]:
+    """What the file of the provisioned system below `root` says; nothing where there is none. Refusal as decode().
+
+    While the entry is written once more there are two records: of what is about to be written, and of what was there so far.
+    """
     content = tree.read_bytes(provisioned_root(root), path)
-    return None if content is None else decode(content.decode("utf-8", "surrogateescape"), path)
+    return () if content is None else decode(content.decode("utf-8", "surrogateescape"), path)
 
 
 def undone(root: str) -> Record | None:
     """What the last undo took back; None where there was none, or its note cannot be read, which is no reason to refuse."""
     try:
-        return read(root, UNDONE)
+        return next(iter(read(root, UNDONE)), None)
     except Refusal:
         return None
 

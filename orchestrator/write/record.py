@@ -43,7 +43,8 @@ def enter(var: str, made: Plan, *, must: bool) -> None:
     if made.undoes or made.record is None:
         return
     try:
-        _write(var, WRITTEN, record.encode(replace(undo.carried_on(_earlier(var), made.record), time=_now())))
+        now = replace(made.record, time=_now())
+        _write(var, WRITTEN, "".join(map(record.encode, undo.carried_on(_earlier(var), now))))
     except OSError as error:
         if must:
             raise Refusal(f"/{WRITTEN}: {error.strerror}, so {LOSS}; make room in /var and run kdump-karg again") from error
@@ -65,6 +66,16 @@ def put_back(var: str, kept: Kept) -> None:
             log.say(log.WARNING, f"/{path} cannot be put back ({error.strerror})")
 
 
+def settle(var: str) -> None:
+    """After a write that was verified: the record of an earlier one, which was kept in case this one is cut short, goes."""
+    records = _earlier(var)
+    if len(records) > 1:
+        try:
+            _write(var, WRITTEN, record.encode(records[0]))
+        except OSError as error:
+            log.say(log.WARNING, f"/{WRITTEN}: {error.strerror}; it keeps the record of an earlier write as well")
+
+
 def close(var: str, taken_back: Record) -> None:
     """After an undo: the note that `status` shows takes the place of the record. Without room for it, only the note is missing."""
     try:
@@ -74,14 +85,14 @@ def close(var: str, taken_back: Record) -> None:
     _remove(var, WRITTEN)
 
 
-def _earlier(var: str) -> Record | None:
-    """The record of an earlier write; None where there is none that can be read."""
+def _earlier(var: str) -> tuple[Record, ...]:
+    """The records of earlier writes; none where there are none that can be read."""
     try:
         content = _bytes(var, WRITTEN)
-        return None if content is None else record.decode(content.decode("utf-8", "surrogateescape"))
+        return () if content is None else record.decode(content.decode("utf-8", "surrogateescape"))
     except Refusal as refusal:
         log.say(log.WARNING, f"{str(refusal).partition(';')[0]}; it begins anew")
-        return None
+        return ()
 
 
 def _bytes(var: str, path: str) -> bytes | None:

@@ -60,6 +60,8 @@ def write(target: Target, made: Plan, replan: Replan, *, here: Surroundings, var
         _verify(boot, made, replan, line)
         if made.undoes and made.record is not None:
             record.close(var, made.record)
+        elif made.record is not None:
+            record.settle(var)
     forget(var)
     return made
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from typing import Any
+
 import pytest
 
 from orchestrator.decide import undo
@@ -31,7 +33,7 @@ def written(before: str = OPTIONS, value: str = "256M") -> Record:
     return Record(DEPLOYMENT, ENTRY, value, before, after, WHEN)
 
 
-def facts(record: Record | None, options: str, **changes: object) -> undo.Facts:
+def facts(record: Record | None, options: str, **changes: Any) -> undo.Facts:
     """The facts of a machine with these options in its entry."""
     text = entry_text(options)
     made = undo.Facts(HERE, BootState(ENTRY, text, bls.options(text, "x")), DEPLOYMENT, record, None)
@@ -89,8 +91,9 @@ def test_a_second_write_keeps_what_was_there_before_the_first() -> None:
     for before in BEFORE:
         first = written(before)
         edited = f"{first.after.rstrip()} quiet"
-        second = undo.carried_on(first, replace(written(edited, "1G"), after=grub.off_bad_lengths(bls.set_crashkernel(edited, "1G"), LINUX)))
+        second, kept = undo.carried_on((first,), replace(written(edited, "1G"), after=grub.off_bad_lengths(bls.set_crashkernel(edited, "1G"), LINUX)))
         assert final(second, second.after).split() == [*before.split(), "quiet"]
+        assert kept == first == undo.standing(first.after, (second, first)) and undo.standing(second.after, (second, first)) == second
 
 
 @pytest.mark.parametrize(
@@ -98,7 +101,7 @@ def test_a_second_write_keeps_what_was_there_before_the_first() -> None:
 )
 def test_an_earlier_record_that_is_not_of_this_entry_counts_for_nothing(earlier: Record | None) -> None:
     now = written(written().after, "1G")
-    assert undo.carried_on(earlier, now) == now
+    assert undo.carried_on((earlier,) if earlier else (), now) == (now,)
 
 
 def test_another_writers_value_stays_and_is_named() -> None:
