@@ -144,7 +144,8 @@ def test_undo_gives_back_what_was_there_before_the_first_write(machine: Machine,
     assert "PENDING: a reboot is due" in said(done)
     assert len(rounds) == 1 and rounds[0].startswith("rounds ")
     assert guest.entry(machine) == pristine_entry
-    assert machine.run(f"ls -A {STATE}").text.split() == ["undone"]
+    names = machine.run(f"ls -A {STATE}").text.split()
+    assert "undone" in names and "written" not in names
     assert "nothing is left of it" in said(machine.run("kdump-karg undo"))
 
 

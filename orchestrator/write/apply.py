@@ -92,7 +92,10 @@ def replace(where: str, step: Replace, settle: Settle) -> None:
     before a name leads to it, and the old one is kept open, not freed, until no name on disk leads to it any more.
     """
     temporary = os.path.join(os.path.dirname(where), TEMPORARY)
-    status = os.lstat(where)
+    try:
+        status = os.lstat(where)
+    except FileNotFoundError:  # a deploy has named it anew, or removed it
+        raise Changed(f"/boot/{step.path} was removed since this run read it; run kdump-karg again") from None
     if not stat.S_ISREG(status.st_mode):
         raise Refusal(f"/boot/{step.path} is not a regular file; put the entry itself there")
     with _open(where) as old:
