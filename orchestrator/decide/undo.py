@@ -51,7 +51,7 @@ def plan(found: Facts) -> Plan:
     problem = obstacle(found)
     if problem:
         return Plan(Decision(Kind.REFUSE, problem))
-    if written is None or _is_gone(boot.options.text, written):
+    if written is None or not is_in(boot.options.text, written):
         return Plan(Decision(Kind.SKIP, _nothing_left(found)))
     final = grub.off_bad_lengths(taken_back(boot.options.text, written), bls.first_value(boot.text, "linux"))
     step = Replace(boot.path, boot.text, bls.with_options(boot.text, boot.options, final))
@@ -100,10 +100,10 @@ def by_hand(found: Facts, value: str | None) -> str:
     return f"to take it out by hand, remove crashkernel={value} from the options of /boot/{found.boot.path}"
 
 
-def _is_gone(options: str, written: Record) -> bool:
-    """Is what was written not there, or taken back already?"""
+def is_in(options: str, written: Record) -> bool:
+    """Is what was written there, and not taken back already?"""
     now = _texts(options)
-    return KEY + written.crashkernel not in now or now == _texts(written.before)
+    return KEY + written.crashkernel in now and now != _texts(written.before)
 
 
 def _nothing_left(found: Facts) -> str:
@@ -134,7 +134,7 @@ def taken_back(options: str, written: Record) -> str:
 
 def standing(options: str, records: tuple[Record, ...]) -> Record | None:
     """The record that is true of the options: the newest, but for a write that was cut short. None where there is no record."""
-    return next((each for each in records if not _is_gone(options, each)), records[0] if records else None)
+    return next((each for each in records if is_in(options, each)), records[0] if records else None)
 
 
 def carried_on(records: tuple[Record, ...], now: Record) -> tuple[Record, ...]:
@@ -143,7 +143,7 @@ def carried_on(records: tuple[Record, ...], now: Record) -> tuple[Record, ...]:
     That of an earlier write on the same entry stays behind it, for the case that the new one is cut short.
     """
     earlier = standing(now.before, records)
-    if earlier is None or earlier.deployment != now.deployment or _is_gone(now.before, earlier):
+    if earlier is None or earlier.deployment != now.deployment or not is_in(now.before, earlier):
         return (now,)
     return replace(now, before=taken_back(now.before, earlier)), earlier
 

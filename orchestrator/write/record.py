@@ -45,10 +45,11 @@ def enter(var: str, made: Plan, *, must: bool) -> None:
     try:
         now = replace(made.record, time=_now())
         _write(var, WRITTEN, "".join(map(record.encode, undo.carried_on(_earlier(var), now))))
-    except OSError as error:
+    except (OSError, Refusal) as error:
+        why = error.strerror if isinstance(error, OSError) else str(error).partition(";")[0]
         if must:
-            raise Refusal(f"/{WRITTEN}: {error.strerror}, so {LOSS}; make room in /var and run kdump-karg again") from error
-        log.say(log.WARNING, f"/{WRITTEN}: {error.strerror}; {LOSS}")
+            raise Refusal(f"/{WRITTEN}: {why}, so {LOSS}; make room in /var and run kdump-karg again") from error
+        log.say(log.WARNING, f"/{WRITTEN}: {why}; {LOSS}")
     _remove(var, UNDONE)
 
 
@@ -68,12 +69,12 @@ def put_back(var: str, kept: Kept) -> None:
 
 def settle(var: str) -> None:
     """After a write that was verified: the record of an earlier one, which was kept in case this one is cut short, goes."""
-    records = _earlier(var)
-    if len(records) > 1:
-        try:
+    try:
+        records = _earlier(var)
+        if len(records) > 1:
             _write(var, WRITTEN, record.encode(records[0]))
-        except OSError as error:
-            log.say(log.WARNING, f"/{WRITTEN}: {error.strerror}; it keeps the record of an earlier write as well")
+    except (OSError, Refusal) as error:
+        log.say(log.WARNING, f"/{WRITTEN} keeps the record of an earlier write as well: {error}")
 
 
 def close(var: str, taken_back: Record) -> None:
@@ -86,9 +87,9 @@ def close(var: str, taken_back: Record) -> None:
 
 
 def _earlier(var: str) -> tuple[Record, ...]:
-    """The records of earlier writes; none where there are none that can be read."""
+    """The records of earlier writes; none where there are none, or not whole ones. Refusal where they cannot be read."""
+    content = tree.read_bytes("", state.inside(var, WRITTEN), above="")
     try:
-        content = _bytes(var, WRITTEN)
         return () if content is None else record.decode(content.decode("utf-8", "surrogateescape"))
     except Refusal as refusal:
         log.say(log.WARNING, f"{str(refusal).partition(';')[0]}; it begins anew")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from orchestrator import log
-from orchestrator.decide import decision
+from orchestrator.decide import decision, undo
 from orchestrator.decide.decision import Kind
 from orchestrator.decide.plan import Plan
 from orchestrator.errors import Failure, Refusal
@@ -55,6 +55,7 @@ def write(target: Target, made: Plan, replan: Replan, *, here: Surroundings, var
         except Refusal:
             if not _is_unfinished(boot, line):
                 forget(var)
+            if not _is_written(boot, line, made):
                 record.put_back(var, kept)
             raise
         _verify(boot, made, replan, line)
@@ -90,6 +91,14 @@ def _is_unfinished(boot: str, line: str) -> bool:
     """Was the end of a first boot begun and not finished? Where /boot cannot be read, it may be."""
     try:
         return bootstate.read(boot, line).unfinished
+    except Refusal:
+        return True
+
+
+def _is_written(boot: str, line: str, made: Plan) -> bool:
+    """Has the entry the value that was to be recorded? Where /boot cannot be read, it may have."""
+    try:
+        return made.record is not None and undo.is_in(bootstate.read(boot, line).options.text, made.record)
     except Refusal:
         return True
 
