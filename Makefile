@@ -13,7 +13,7 @@ MANDIR := $(DESTDIR)/usr/share/man
 COMPLETIONDIR := $(DESTDIR)/usr/share/bash-completion/completions
 DOCDIR := $(DESTDIR)/usr/share/doc/kdump-karg
 # The longest first; what is not named here comes last. test_power_cut.py runs two machines at a time by itself.
-VM_LONGEST := power_cut decisions kernel enough harness armed teardown interrupted status
+VM_LONGEST := power_cut power_cut_later decisions kernel enough harness armed day_two teardown interrupted status
 VM_TESTS := $(VM_LONGEST) $(filter-out $(VM_LONGEST),$(patsubst vm-tests/test_%.py,%,$(wildcard vm-tests/test_*.py)))
 VM_QUEUE := $(addprefix check-vm-,$(VM_TESTS))
 INITRAMFS_UNITS := kdump-karg.service kdump-karg-write.service kdump-karg-reboot.service
@@ -82,7 +82,7 @@ check-fast: freeze
 
 # Every system call on /boot, failing: some minutes. `check-fast` has a sample of it.
 check-faults: setup
-	KDUMP_KARG_FAULTS=all $(PYTHON) -m pytest tests/write/test_faults.py
+	KDUMP_KARG_FAULTS=all $(PYTHON) -m pytest tests/write/test_faults.py tests/write/test_faults_later.py
 
 check-vm: vm-product
 	$(MAKE) vm-image
