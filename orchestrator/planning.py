@@ -137,7 +137,7 @@ def decide(target: Target, boot: str, found: BootState, facts: Facts) -> Decisio
     used = backend.read(provisioned_root(target.root), boot, asked.machine.arch.name)
     present = decision.in_entry(asked.intent, asked.machine, found)
     due = _upcoming(target, boot, facts.here, present.crashkernel) if present else ""
-    decided = decision.decide(asked.intent, facts.here, asked.machine, asked.wanted, found, used, due or upcoming.REBOOT)
+    decided = decision.decide(asked.intent, facts.here, asked.machine, asked.wanted, found, used, due or decision.REBOOT)
     if decided.kind is not Kind.CHANGE or asked.weighed:
         return decided
     line = facts.here.cmdline

@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from orchestrator.decide import upcoming
 from orchestrator.errors import Refusal
 from orchestrator.facts.backend import Backend
 from orchestrator.facts.bootstate import BootState
@@ -18,6 +17,7 @@ from orchestrator.rules.cmdline import KEY
 
 SWITCH = "rd.kdump_karg"
 VERBOSE = "rd.kdump_karg.debug"
+REBOOT = "reboot once to use it"  # what is to be done where the entry has the argument and boots next
 OFF = ("0", "no", "off", "false")
 # What a file system wants to have free beside the new entry's text before it makes a file: ext4 a block or two, XFS some forty
 # blocks for its trees, all of which it may need to split (measured: 128 KiB is not enough, 160 KiB is).
@@ -164,7 +164,7 @@ def decide(
     wanted: Wanted,
     boot: BootState,
     backend: Backend,
-    due: str = upcoming.REBOOT,
+    due: str = REBOOT,
 ) -> Decision:
     """CHANGE, PENDING or REFUSE, once the boot file system has been read. `due`: what is to be done about a PENDING one."""
     present = in_entry(intent, machine, boot)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 from orchestrator.decide.decision import Decision, Kind
 from orchestrator.errors import Refusal
+from orchestrator.facts import record as records
 from orchestrator.facts.bootstate import CONFIG_DIR, ENTRIES, LARGEST_ENTRY, MARKER, STAMP, TEMPORARY, BootState
-from orchestrator.facts.record import Record
 from orchestrator.rules import bls, grub
 
 
@@ -67,7 +67,7 @@ class Plan:
     steps: tuple[Step, ...] = ()
     reboot: bool = False
     then: Kind | None = None
-    record: Record | None = None
+    record: records.Record | None = None
     undoes: bool = False
     notices: tuple[str, ...] = ()
 
@@ -101,15 +101,20 @@ def make(decision: Decision, boot: BootState | None, booted: str = "", *, runs: 
         options = bls.set_crashkernel(boot.options.text, decision.wanted.crashkernel)
         options = grub.off_bad_lengths(options, bls.first_value(boot.text, "linux"))
         final = bls.restore_first_boot(options)
-        record = Record(booted, boot.path, decision.wanted.crashkernel, bls.restore_first_boot(boot.options.text), final)
         then = Kind.ACTIVE if runs else Kind.PENDING
-        return Plan(decision, steps(boot, final), not runs, then, record if booted else None)
+        return Plan(decision, steps(boot, final), not runs, then, _record(boot, booted, decision.wanted.crashkernel, final))
     if boot.unfinished and decision.kind is not Kind.REFUSE:
         # GRUB replays no journal: it can have booted the old entry, as a first boot, while Linux finds the new one. The new
         # entry was never booted then. Once only: the steps take the stamp away.
         unseen = decision.kind is Kind.PENDING and boot.stamp
         return Plan(decision, steps(boot, bls.restore_first_boot(boot.options.text)), reboot=unseen)
     return Plan(decision)
+
+
+def _record(boot: BootState, booted: str, value: str, final: str) -> records.Record | None:
+    """The record of such a write; None where the deployment that it would be of is not known."""
+    before = bls.restore_first_boot(boot.options.text)
+    return records.Record(booted, boot.path, value, before, final) if booted else None
 
 
 def steps(boot: BootState, final: str) -> tuple[Step, ...]:

@@ -10,8 +10,6 @@ from __future__ import annotations
 from orchestrator.facts.deployments import Deployment
 from orchestrator.rules import cmdline
 
-REBOOT = "reboot once to use it"
-
 
 def notice(found: tuple[Deployment, ...], staged: str, value: str | None, cure: str = "") -> str:
     """Why the next boot will not have the value that was written, and what to do; "" where it will.
