@@ -20,7 +20,7 @@ from orchestrator.system.target import Target
 from tests.conftest import Make
 from tests.facts.test_deployments import FIRST, NEXT, SECOND, THIRD, deployed
 from tests.invocation import Output, call, one_line
-from tests.isolated import in_child
+from tests.isolated import fail_at, in_child
 from tests.powercut import FINAL, next_boot
 from tests.sample import AUTO, CONF, LATER_LINE, OPTIONS, Sample, entry_text
 from tests.write.test_transaction import makes_the_new_file
@@ -179,8 +179,13 @@ def test_an_undo_that_was_cut_short_is_not_taken_up_by_the_next_boot(make: Make)
     sample = later(make, extra={f"sysroot/{BEGUN}": ""})
     assert call(sample, "apply") == 0
     sample.write(f"sysroot/{BEGUN}", "")
-    assert run.undo(Target(str(sample.root), live=True)).undoes
-    assert not sample.has(f"sysroot/{BEGUN}")
+
+    def cut_short() -> None:
+        fail_at(0, makes_the_new_file, lambda: os._exit(9))
+        run.undo(Target(str(sample.root), live=True))
+
+    assert in_child(cut_short) == 9
+    assert not sample.has(f"sysroot/{BEGUN}") and sample.has(RECORD) and AUTO in sample.options
 
 
 def test_another_deployment_that_is_booted_next_is_named_and_not_changed(make: Make, capsys: Output) -> None:

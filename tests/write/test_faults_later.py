@@ -125,6 +125,7 @@ def check(made: Later, call: Call, tampering: str, ended: Ended) -> None:
     left = set(made.names())
     assert left <= {TEMPORARY}
     assert not left or tampering == KILL or call.name in ("unlink", "newfstatat", "openat", "close")
+    assert act.command != "undo" or not sample.has(f"sysroot/{BEGUN}")  # or the next boot would put back what is taken
     check_record(sample)
     check_what_follows(made)
 
