@@ -133,7 +133,7 @@ def _dispatch(arguments: Arguments) -> int:
 def _see_to_privileges(command: str, target: Target) -> None:
     """Refuse a user who cannot write /boot. In a real root, go on in a mount namespace where no other process sees that."""
     if os.geteuid() != 0:
-        raise Refusal(f"{command} changes /boot, which only root may; run it as root, or see what it would do by kdump-karg plan")
+        raise Refusal(f"{command} changes /boot, which only root may; run it as root (kdump-karg plan shows what it would do)")
     if not run.in_initramfs(target):
         private_mounts.run_again()
 

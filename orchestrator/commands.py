@@ -54,7 +54,7 @@ def apply(target: Target) -> int:
 
 
 def undo(target: Target) -> int:
-    """Take back what was written. In a first boot and in an initramfs nothing is taken back, and no boot is stopped for that."""
+    """Take back what was written. An initramfs, where nothing is taken back, is not stopped for that."""
     made = run.undo(target)
     if made.decision.kind is Kind.REFUSE:
         raise Refusal(made.decision.reason)
@@ -132,7 +132,7 @@ def _say_what_is_due(made: Plan) -> None:
         for notice in made.notices:
             log.say(log.WARNING, f"PENDING: {notice}")
     elif made.reboot:
-        log.say(log.NOTICE, "PENDING: a reboot is due, until which the running kernel keeps the old arguments; reboot to use the new ones")
+        log.say(log.NOTICE, "PENDING: a reboot is due; until then the running kernel keeps the old arguments")
 
 
 def _attempt(work: Callable[[], None], loss: str) -> None:

@@ -38,8 +38,8 @@ class Question:
 class Facts:
     """What was read before /boot, and the decision if that was enough for one, or the question that is left.
 
-    `boot`: the device of the boot file system where it was found out earlier in this boot (see bootfs.labelled()). `later`: in a
-    boot after the first one, what `settled` was decided from; the entry then counts as well, for it decides about the next boot.
+    `boot`: the device of the boot file system where it was found out earlier in this boot (see bootfs.labelled()). `later`: in
+    a boot after the first one, what `settled` was decided from; the entry then counts as well, for it is for the next boot.
     """
 
     here: Surroundings

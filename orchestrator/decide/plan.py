@@ -59,8 +59,8 @@ class FileChange:
 class Plan:
     """A decision, the steps that carry it out, and whether a reboot follows.
 
-    `then`: what all facts read again must be decided as when the steps are taken, None for the same decision. `record`: what is to
-    be known of the write afterwards, or what is taken back where `undoes` is true. `notices`: what else the operator must know.
+    `then`: what all facts read again must be decided as when the steps are taken, None for the same decision. `record`: what is
+    to be known of the write afterwards, or what is taken back where `undoes` is true. `notices`: what else there is to know.
     """
 
     decision: Decision
@@ -91,9 +91,9 @@ class Plan:
 def make(decision: Decision, boot: BootState | None, booted: str = "", *, runs: bool = False) -> Plan:
     """The plan for a decision. Without a change to make, only an earlier run that was cut short is finished.
 
-    `booted`: the directory of the booted deployment, "" where it is not known, so that there will be no record. `runs`: the running
-    kernel has been given the value already, so that no reboot is due. Refusal where the entry would become too large to be read
-    again.
+    `booted`: the directory of the booted deployment, "" where it is not known, so that there will be no record. `runs`: the
+    running kernel has been given the value already, so that no reboot is due. Refusal where the entry would become too large to
+    be read again.
     """
     if boot is None:
         return Plan(decision)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Take back exactly what kdump-karg wrote, and nothing else: the decision and the options text. Nothing here reads or writes anything.
+"""Take back exactly what kdump-karg wrote, and nothing else: the decision and the options text. Touches nothing.
 
 What was written is known by the record of it, which must be of the booted deployment and true of its entry: the value that was
 written goes, and what it had replaced comes back. Whatever others have changed since stays as it is.
@@ -22,7 +22,7 @@ from orchestrator.rules.cmdline import KEY
 
 @dataclass(frozen=True)
 class Facts:
-    """`booted`: the directory of the booted deployment. `written`: the record, None for none; `undone`: what the last undo took back.
+    """`booted`: the directory of the booted deployment. `written`: the record, None for none; `undone`: that of the last undo.
 
     `rpm_ostree`: rpm-ostree changes kernel arguments here. `deployments` and `staged`: as upcoming.notice() takes them.
     """
@@ -42,7 +42,9 @@ def out_of_place(here: Surroundings) -> str:
     off = decision.switched_off(here)
     if off is not None:
         return f"{off.reason}, so nothing is taken back; run kdump-karg undo in an ordinary boot"
-    return "this is an initramfs, in which nothing is taken back; run kdump-karg undo in the real root" if here.initramfs else ""
+    if here.initramfs:
+        return "this is an initramfs, in which nothing is taken back; run kdump-karg undo in the real root"
+    return ""
 
 
 def plan(found: Facts) -> Plan:
@@ -111,13 +113,13 @@ def _nothing_left(found: Facts) -> str:
     left = _in_force(found.boot.options.text)
     stays = f" (crashkernel={left} there is not kdump-karg's)" if left else ""
     if found.undone is not None and found.undone.deployment == found.booted:
-        value, when = found.undone.crashkernel, found.undone.time
-        return f"kdump-karg undo took crashkernel={value} out of /boot/{found.boot.path} on {when}, nothing is left of it{stays}"
+        what = f"crashkernel={found.undone.crashkernel} out of /boot/{found.boot.path} on {found.undone.time}"
+        return f"kdump-karg undo took {what}, nothing is left of it{stays}"
     return f"/boot/{found.boot.path} has nothing that kdump-karg wrote{stays}"
 
 
 def taken_back(options: str, written: Record) -> str:
-    """The options text without what was written: byte for byte what was there before, where nobody else has changed it since."""
+    """The options text without what was written: byte for byte the one before, where nobody else has changed it since."""
     if options == written.after:
         return written.before
     options = _without_blanks(options, _blanks(written))

@@ -81,7 +81,7 @@ def booted(root: str, line: str) -> str:
 
 
 def entry_line(root: str, boot: str, line: str) -> str:
-    """The command line `line`, with the `ostree=` that the booted deployment's entry has now: every deploy gives it another one.
+    """The command line `line`, with the `ostree=` that the booted deployment's entry has now: a deploy gives it another one.
 
     As it is where the entry cannot be told by the directory. Raises Refusal for an entry that cannot be read.
     """

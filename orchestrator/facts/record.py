@@ -26,7 +26,7 @@ class Record:
     """One write of an entry, or all writes to the entry of one deployment together.
 
     `deployment`: as deployments.directory() has it. `entry`: its path below the boot directory at the time. `crashkernel`: the
-    value that was written. `before` and `after`: the options text without it and with it; what others had changed meanwhile is in
+    value that was written. `before` and `after`: the options text without it and with it; what others had changed is in
     both. `time`: of the last write, or of the undo, in UTC as ISO 8601 has it.
     """
 
@@ -47,7 +47,7 @@ def encode(record: Record) -> str:
 
 
 def decode(text: str, path: str = WRITTEN) -> tuple[Record, ...]:
-    """The records of which `text` is made, the newest first. Refusal, naming the file, for a text that `encode` did not make."""
+    """The records in `text`, the newest first. Refusal, naming the file, for a text that `encode` did not make."""
     lines = text.split("\n")
     blocks = [lines[at : at + LINES] for at in range(0, len(lines) - 1, LINES)]
     found = tuple(_record(block) for block in blocks)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is written and not in force yet: the entry's value beside the running kernel's, and whether a reboot will make them one."""
+"""What is written and not in force yet: the entry's value beside the running kernel's, and what will make them one."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def read(target: Target, here: Surroundings) -> Pending | None:
             runs = cmdline.in_force(cmdline.crashkernel_values(here.cmdline))
             if has is None or has == runs:
                 return None
-            found = f"/boot/{state.path} has crashkernel={has}, the running kernel has {f'crashkernel={runs}' if runs else 'none'}"
+            other = f"crashkernel={runs}" if runs else "none"
+            found = f"/boot/{state.path} has crashkernel={has}, the running kernel has {other}"
             after = upcoming.notice(deployments.read(target.root, boot), deployments.staged_options(target.root), has)
             return Pending(found, after or DUE)
     except KdumpKargError:

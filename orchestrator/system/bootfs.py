@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reach the boot file system: find it by its label, mount it, and unmount it again.
 
-In the initramfs nobody has mounted /boot. No other process sees the program's mounts: a unit has MountFlags=slave, and a run in a
+In the initramfs nobody has mounted /boot. No other process sees our mounts: a unit has MountFlags=slave, and a run in a
 real root goes on in a namespace of its own (private_mounts.py).
 A /boot that is a directory of the root file system is used where it is.
 """
@@ -195,7 +195,7 @@ class Mount:
 def parse_mounts(text: str) -> tuple[Mount, ...]:
     """The mounts of /proc/self/mountinfo, in order (proc(5)). A blank in a name is written as \\040 there.
 
-    Number, directory, point and the mount's own options are fields 3 to 6; the last three are the file system's kind, source and own options.
+    Number, directory, point and the mount's own options are fields 3 to 6; the last three are its kind, source and options.
     """
     found = []
     for line in text.splitlines():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Mounts that no other process sees, for a run that a person starts; a unit has them by MountFlags=slave.
 
-/boot is read-only on these systems and made writable for the length of a write. Flags belong to a mount, so in a mount namespace of
+/boot is read-only on these systems and made writable for the length of a write. Flags belong to a mount, so in a namespace of
 its own the program changes its copy, and what everybody else sees stays read-only at every moment.
 """
 

@@ -78,7 +78,7 @@ def settle(var: str) -> None:
 
 
 def close(var: str, taken_back: Record) -> None:
-    """After an undo: the note that `status` shows takes the place of the record. Without room for it, only the note is missing."""
+    """After an undo: the note that `status` shows takes the place of the record, if there is room for it."""
     try:
         _write(var, UNDONE, record.encode(replace(taken_back, time=_now())))
     except OSError as error:

@@ -45,11 +45,11 @@ def write(target: Target, made: Plan, replan: Replan, *, here: Surroundings, var
     live system the note BEGUN exists from before the first write until after the last.
     """
     with bootfs.reach(target.root, live=target.live, initramfs=here.initramfs, write=True, known=known) as boot:
+        line = deployments.entry_line(target.root, boot, here.cmdline)
         kept = record.keep(var)
         if target.live:
             _begin(var, made)
         carry = Carry(boot, var, replan, freezer.settle if target.live else _settled, must=not decision.is_first_boot(here))
-        line = deployments.entry_line(target.root, boot, here.cmdline)
         try:
             made = _carry_out(carry, made)
         except Refusal:
