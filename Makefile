@@ -13,7 +13,7 @@ MANDIR := $(DESTDIR)/usr/share/man
 COMPLETIONDIR := $(DESTDIR)/usr/share/bash-completion/completions
 DOCDIR := $(DESTDIR)/usr/share/doc/kdump-karg
 # The longest first; what is not named here comes last. test_power_cut.py runs two machines at a time by itself.
-VM_LONGEST := power_cut update decisions kernel enough harness armed proof teardown interrupted status
+VM_LONGEST := power_cut update power_cut_later decisions kernel enough harness armed proof day_two teardown interrupted status
 VM_TESTS := $(VM_LONGEST) $(filter-out $(VM_LONGEST),$(patsubst vm-tests/test_%.py,%,$(wildcard vm-tests/test_*.py)))
 VM_QUEUE := $(addprefix check-vm-,$(VM_TESTS))
 INITRAMFS_UNITS := kdump-karg.service kdump-karg-write.service kdump-karg-reboot.service
@@ -22,7 +22,7 @@ REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
 VERSION_OF := sed -n 's/^__version__ = "\(.*\)"$$/\1/p'
 
 .PHONY: setup packages freeze install install-data version dist check check-fast check-faults vm-product vm-image check-vm \
-	check-vm-queue $(VM_QUEUE) check-machines check-kernel update-packages-list fuzz bench demo clean
+	check-vm-queue $(VM_QUEUE) check-cuts check-machines check-kernel update-packages-list fuzz bench demo clean
 
 setup: packages $(VENV)/installed
 
@@ -82,7 +82,12 @@ check-fast: freeze
 
 # Every system call on /boot, failing: some minutes. `check-fast` has a sample of it.
 check-faults: setup
-	KDUMP_KARG_FAULTS=all $(PYTHON) -m pytest tests/write/test_faults.py
+	KDUMP_KARG_FAULTS=all $(PYTHON) -m pytest tests/write/test_faults.py tests/write/test_faults_later.py
+
+# Every state that a cut of a day-two `apply` or of `undo` can leave, booted; check-vm boots one of each kind.
+check-cuts: vm-product
+	$(MAKE) vm-image
+	KDUMP_KARG_CUTS=all KDUMP_KARG_PRODUCT=$(PRODUCT) $(PYTHON) -m pytest -v vm-tests/test_power_cut_later.py
 
 check-vm: vm-product
 	$(MAKE) vm-image

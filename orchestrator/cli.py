@@ -10,18 +10,20 @@ import os
 import sys
 from dataclasses import dataclass
 
-from orchestrator import __version__, commands, log
-from orchestrator.errors import Failure, KdumpKargError, UsageError
+from orchestrator import __version__, commands, log, run
+from orchestrator.errors import Failure, KdumpKargError, Refusal, UsageError
+from orchestrator.system import private_mounts
 from orchestrator.system.target import Target
 
 HELP = """\
-usage: kdump-karg COMMAND [--root DIR] [--json] [--yes]
+usage: kdump-karg COMMAND [--root DIR] [--json] [--undo] [--yes]
 
 Reserve memory for kdump on the first boot of an ostree + Ignition system.
 
 commands:
   plan      show what would be done and why, as a diff; writes nothing
   apply     do it; in the initramfs: decide, and hand the change over to `write` (kdump-karg.service)
+  undo      take back exactly what kdump-karg wrote into the booted deployment's entry, and nothing else
   write     write what apply has handed over, at the end of the initramfs (kdump-karg-write.service)
   status    show the chain from the config to the capture kernel, and the first broken link
   report    write the status to the journal and the login console where a report is due
@@ -30,15 +32,17 @@ commands:
 options:
   --root DIR   look everything up below DIR, a captured tree; mount nothing
   --json       print JSON (plan, status)
+  --undo       show what `undo` would do (plan)
   --yes        do crash the machine (test)
   --help       print this help
   --version    print the version
 
 exit status: 0 done, armed or nothing to do, 1 failed, 2 usage, 3 refused, 4 kdump wanted but not armed (status, report)
 """
-COMMANDS = ("plan", "apply", "write", "status", "report", "test")
+COMMANDS = ("plan", "apply", "undo", "write", "status", "report", "test")
 # The commands that each flag goes with.
-FLAGS = {"--json": ("plan", "status"), "--yes": ("test",)}
+FLAGS = {"--json": ("plan", "status"), "--undo": ("plan",), "--yes": ("test",)}
+WRITERS = ("apply", "undo")  # that a person may run on the system in use
 
 
 @dataclass(frozen=True)
@@ -115,8 +119,12 @@ def _dispatch(arguments: Arguments) -> int:
     if arguments.command.startswith("-"):
         return _print_help(arguments.command)
     target = Target("" if arguments.root is None else os.path.abspath(arguments.root), arguments.root is None)
+    if arguments.command in WRITERS and target.live:
+        _see_to_privileges(arguments.command, target)
     if arguments.command == "plan":
-        return commands.plan(target, arguments.json)
+        return commands.plan(target, arguments.json, undo="--undo" in arguments.flags)
+    if arguments.command == "undo":
+        return commands.undo(target)
     if arguments.command == "apply":
         return commands.apply(target)
     if arguments.command == "write":
@@ -126,6 +134,14 @@ def _dispatch(arguments: Arguments) -> int:
     if arguments.command == "test":
         return commands.test(target, "--yes" in arguments.flags)
     return commands.report(target)
+
+
+def _see_to_privileges(command: str, target: Target) -> None:
+    """Refuse a user who cannot write /boot. In a real root, go on in a mount namespace where no other process sees that."""
+    if os.geteuid() != 0:
+        raise Refusal(f"{command} changes /boot, which only root may; run it as root (kdump-karg plan shows what it would do)")
+    if not run.in_initramfs(target):
+        private_mounts.run_again()
 
 
 def _print_help(option: str) -> int:

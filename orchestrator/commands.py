@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from orchestrator import crash_test, log, planning, run
+from orchestrator import crash_test, log, planning, run, undoing
 from orchestrator.decide.decision import Kind
 from orchestrator.decide.plan import Plan
 from orchestrator.errors import KdumpKargError, Refusal, UsageError
@@ -20,9 +20,9 @@ from orchestrator.write import handover, outcome
 FAILED = "FAILED"  # beside the decisions: the run broke off
 
 
-def plan(target: Target, json: bool) -> int:
-    """Print the plan; 3 where it is a refusal."""
-    made = planning.plan(target)
+def plan(target: Target, json: bool, *, undo: bool = False) -> int:
+    """Print the plan, of `apply` or of `undo`; 3 where it is a refusal."""
+    made = undoing.plan(target) if undo else planning.plan(target)
     _print(show.plan_json(made) if json else show.plan_text(made))
     if made.decision.kind is not Kind.REFUSE:
         return 0
@@ -64,6 +64,19 @@ def test(target: Target, yes: bool) -> int:
 def apply(target: Target) -> int:
     """Apply, and note the outcome for the rest of this boot and the next."""
     return _guarded(target, lambda: _carried_out(target, lambda: run.apply(target), _after_apply))
+
+
+def undo(target: Target) -> int:
+    """Take back what was written. An initramfs, where nothing is taken back, is not stopped for that."""
+    made = run.undo(target)
+    if made.decision.kind is Kind.REFUSE:
+        raise Refusal(made.decision.reason)
+    log.say(log.INFO, f"{made.decision.kind.value}: {made.decision.reason}")
+    if made.steps and target.live:
+        _say_what_is_due(made)
+        taken = outcome.Outcome(made.decision.kind.value, made.decision.reason)
+        _attempt(lambda: outcome.keep(target.root, taken), "status will not know of this decision")
+    return 0
 
 
 def write(target: Target) -> int:
@@ -134,8 +147,19 @@ def _note_outcome(target: Target, made: Plan, var: str) -> None:
         outcome.request_reboot(target.root)
     if initramfs or (target.live and made.steps):
         _attempt(lambda: outcome.record(target.root, var, made.decision), "no report will be given")
+    if target.live and not initramfs:
+        _say_what_is_due(made)
     if initramfs and made.reboot:
         _attempt(lambda: outcome.save_journal(target.root, var), "the first boot's journal is lost with the reboot")
+
+
+def _say_what_is_due(made: Plan) -> None:
+    """In a real root nothing reboots by itself: say that a reboot is due, or that the next one boots another deployment."""
+    if made.notices:
+        for notice in made.notices:
+            log.say(log.WARNING, f"PENDING: {notice}")
+    elif made.reboot:
+        log.say(log.NOTICE, "PENDING: a reboot is due; until then the running kernel keeps the old arguments")
 
 
 def _attempt(work: Callable[[], None], loss: str) -> None:

@@ -6,14 +6,14 @@ On most first boots the facts that are read first are enough: nothing asks for k
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator import log
-from orchestrator.decide import decision, impact, loadable, sizing
+from orchestrator.decide import decision, impact, loadable, sizing, upcoming
 from orchestrator.decide.decision import Decision, Kind, Wanted
 from orchestrator.decide.plan import Plan, make, swept
 from orchestrator.errors import Refusal
-from orchestrator.facts import backend, bootstate, capture_kernel, intent, loader, machine, sealing
+from orchestrator.facts import backend, bootstate, capture_kernel, deployments, intent, loader, machine, sealing
 from orchestrator.facts.bootstate import BootState
 from orchestrator.facts.intent import Intent
 from orchestrator.facts.machine import Machine, Surroundings
@@ -38,13 +38,15 @@ class Question:
 class Facts:
     """What was read before /boot, and the decision if that was enough for one, or the question that is left.
 
-    `boot`: the device of the boot file system where it was found out earlier in this boot (see bootfs.labelled()).
+    `boot`: the device of the boot file system where it was found out earlier in this boot (see bootfs.labelled()). `later`: in
+    a boot after the first one, what `settled` was decided from; the entry then counts as well, for it is for the next boot.
     """
 
     here: Surroundings
     settled: Decision | None = None
     question: Question | None = None
     boot: str | None = None
+    later: tuple[Intent, Machine] | None = None
 
 
 def gather(target: Target) -> Facts:
@@ -64,7 +66,13 @@ def gather(target: Target) -> Facts:
     log.debug("machine", found)
     running = decision.running(wish, here, found)
     if running is not None:
-        return Facts(here, running)
+        is_later = running.kind is Kind.ACTIVE and not (here.initramfs or decision.is_first_boot(here))
+        return Facts(here, running, later=(wish, found) if is_later else None)
+    return _asked(here, wish, found)
+
+
+def _asked(here: Surroundings, wish: Intent, found: Machine) -> Facts:
+    """The facts where the running command line does not settle it. Raises as decision.want()."""
     wanted = decision.want(wish, found)
     return Facts(here, decision.reserves_nothing(wanted, found), Question(wish, found, wanted))
 
@@ -78,9 +86,20 @@ def plan(target: Target) -> Plan:
 
 
 def planned(target: Target, facts: Facts) -> Plan:
-    """As `plan`, from facts. Raises Refusal."""
-    if facts.settled is not None and not left_over(target, facts.here):
+    """As `plan`, from facts. Raises Refusal; a machine that runs with the argument needs no readable /boot."""
+    if facts.settled is None or left_over(target, facts.here):
+        return _reached(target, facts)
+    if facts.later is None:
         return Plan(facts.settled)
+    try:
+        return _reached(target, facts)
+    except Refusal as refusal:
+        log.debug(f"/boot is not looked at: {refusal}")
+        return Plan(facts.settled)
+
+
+def _reached(target: Target, facts: Facts) -> Plan:
+    """The plan, with the boot file system."""
     here = facts.here
     with bootfs.reach(target.root, live=target.live, initramfs=here.initramfs, write=False, known=facts.boot) as boot:
         return plan_for(target, boot, facts)
@@ -88,9 +107,25 @@ def planned(target: Target, facts: Facts) -> Plan:
 
 def plan_for(target: Target, boot: str, facts: Facts) -> Plan:
     """The plan for what is on the boot file system now."""
-    found = bootstate.read(boot, facts.here.cmdline)
+    here = facts.here
+    found = bootstate.read(boot, deployments.entry_line(target.root, boot, here.cmdline))
     log.debug(f"boot file system at {boot}", found)
-    return swept(make(decide(target, boot, found, facts), found), found)
+    runs = facts.later is not None
+    if facts.later is not None and not decision.in_entry(*facts.later, found):
+        facts = _asked(here, *facts.later)
+    decided = decide(target, boot, found, facts)
+    if decided.kind is not Kind.CHANGE:
+        return swept(make(decided, found), found)
+    made = make(decided, found, deployments.booted(target.root, here.cmdline), runs=runs)
+    due = _upcoming(target, boot, here, decided.wanted.crashkernel) if decided.wanted is not None else ""
+    return replace(swept(made, found), notices=(due,) if due else ())
+
+
+def _upcoming(target: Target, boot: str, here: Surroundings, value: str | None) -> str:
+    """Why the next boot will not have this value, if another deployment is booted then. In an initramfs none can be."""
+    if here.initramfs:
+        return ""
+    return upcoming.notice(deployments.read(target.root, boot), deployments.staged_options(target.root), value)
 
 
 def decide(target: Target, boot: str, found: BootState, facts: Facts) -> Decision:
@@ -100,7 +135,9 @@ def decide(target: Target, boot: str, found: BootState, facts: Facts) -> Decisio
     assert facts.question is not None  # gather() leaves one of the two
     asked = facts.question
     used = backend.read(provisioned_root(target.root), boot, asked.machine.arch.name)
-    decided = decision.decide(asked.intent, facts.here, asked.machine, asked.wanted, found, used)
+    present = decision.in_entry(asked.intent, asked.machine, found)
+    due = _upcoming(target, boot, facts.here, present.crashkernel) if present else ""
+    decided = decision.decide(asked.intent, facts.here, asked.machine, asked.wanted, found, used, due or decision.REBOOT)
     if decided.kind is not Kind.CHANGE or asked.weighed:
         return decided
     line = facts.here.cmdline

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from orchestrator import planning
+from orchestrator import planning, undoing
 from orchestrator.decide import decision
 from orchestrator.decide.decision import Kind
 from orchestrator.decide.plan import Plan
@@ -36,12 +36,17 @@ def resume(target: Target, left: handover.Handover, var: str) -> Plan:
     return _with_errors_named(lambda: _resume(target, left, var))
 
 
+def undo(target: Target) -> Plan:
+    """Take back what was written, by the same transaction, and read everything again to verify it. Raises as apply()."""
+    return _with_errors_named(lambda: _undo(target))
+
+
 def _with_errors_named(work: Callable[[], Plan]) -> Plan:
     """The work's plan; an OSError that nothing below has turned into a message becomes a Failure."""
     try:
         return work()
     except OSError as error:
-        cure = "no file is left half written, run apply again"
+        cure = "no file is left half written, run kdump-karg again"
         raise Failure(f"{error.filename or '/boot'}: {error.strerror}; {cure}") from error
 
 
@@ -56,6 +61,16 @@ def _apply(target: Target) -> Plan:
     elif made.decision.kind is not Kind.REFUSE and not decision.is_first_boot(facts.here):
         transaction.forget(state.place(target.root))
     return made
+
+
+def _undo(target: Target) -> Plan:
+    """As `undo`."""
+    made = undoing.plan(target)
+    if not made.steps:
+        return made
+    here = machine.surroundings(target.root)
+    var = state.place(target.root)
+    return transaction.write(target, made, lambda boot: undoing.plan_for(target, boot, here), here=here, var=var, known=None)
 
 
 def _resume(target: Target, left: handover.Handover, var: str) -> Plan:

@@ -16,10 +16,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from orchestrator.decide import impact
+from orchestrator.decide import impact, undo
 from orchestrator.errors import Refusal
-from orchestrator.facts import capture_kernel, conf, ignition_config, initrd, loader, luks, proof_record, proof_subject, sealing, service, unit
-from orchestrator.rules import arch, bls, cmdline, crash_log, crashkernel, crashkernel_value, defaults, dump_target, kdumpctl_record
+from orchestrator.facts import capture_kernel, conf, ignition_config, initrd, loader, luks, proof_record, proof_subject, record, sealing, service, unit
+from orchestrator.facts.record import Record
+from orchestrator.rules import arch, bls, cmdline, crash_log, crashkernel, crashkernel_value, defaults, dump_target, grub, kdumpctl_record
 from orchestrator.rules import known_hosts, makedumpfile, meminfo, memory, shell_assignments, vmcore
 from orchestrator.rules.memory import Memory
 
@@ -48,6 +49,7 @@ NUMBERS = (
     "1_0",
     "-1",
 )
+WHOLE = record.encode(Record("d", "e", "1M", "quiet", "quiet crashkernel=1M"))
 WORDS = {
     "line": ("crashkernel=", "nocrashkernel=", "ostree=/ostree/boot.1/x/y/0", "quiet", "--", "=", '"', " ", "  ", "\t", ",high", ",low",
              ",cma", "root=UUID=1", "ignition.firstboot", "$ignition_firstboot", "$kdump_karg_first_boot_ended", "rd.luks.options=",
@@ -55,6 +57,7 @@ WORDS = {
     "entry": ("options ", "options\t", "options", "\n", "\noptions ", "\n\n", "\r\n", "title x\n", "# c\n", "linux /x\n", "initrd /y\n",
               "crashkernel=1M", " crashkernel=", "$ignition_firstboot", " $ignition_firstboot ", "$kdump_karg_first_boot_ended", " ", "\n"),
     "conf": ("crashkernel", "strict", "=", "yes", "no", "auto", "\n", "#", " ", "256M", "2G-:256M", "a", "\r"),
+    "record": (record.HEAD, "\n", "=", "deployment=", "entry=", "crashkernel=", "before=", "after=", "time=", "end ", "91", "d", WHOLE),
     "value": ("crashkernel=", "-", ":", ",", "@", ",high", ",low", ",cma", "2G-64G:256M", "64G-:512M", *NUMBERS),
     "json": ('{"', '"', '":', "{", "}", "[", "]", ",", '"systemd"', '"units"', '"name"', '"enabled"', "true", "null", "1e999", "9" * 5000,
              '"kdump.service"', '"kernelArguments"', '"shouldExist"', '"crashkernel=1M"', "\\ud800", "NaN",
@@ -161,6 +164,32 @@ def check_entry(entry: str) -> None:
         body = where.text.rstrip(" \t")
         added = (" " if body else "") + cmdline.KEY + "1G"
         assert edited[: len(body)] + edited[len(body) + len(added) :] == where.text
+
+
+def check_record(found: str) -> None:
+    """record.py: a text is one that `encode` made, or refused."""
+    if "\ud800" in found:  # half a character is in no file
+        return
+    try:
+        records = record.decode(found)
+    except Refusal as refusal:
+        assert "\n" not in str(refusal)
+        return
+    assert "".join(map(record.encode, records)) == found
+
+
+def check_undo(options: str) -> None:
+    """undo.py: what is written into any options is taken out again, byte for byte, or word for word where others have added some."""
+    if "\n" in options or "\ud800" in options or options.count("\"") % 2:  # half a character is in no file
+        return
+    for value in ("256M", "1G,high"):
+        after = grub.off_bad_lengths(bls.set_crashkernel(options, value), "/x")
+        written = Record("d", "e", value, options, after)
+        assert undo.taken_back(after, written) == options
+        assert record.decode(record.encode(written)) == (written,)
+        edited = undo.taken_back(f"{after} zz=1", written)
+        replaced = sorted(word.text for word in cmdline.words(f"{options} zz=1"))
+        assert not undo.is_in(after, written) or sorted(word.text for word in cmdline.words(edited)) == replaced
 
 
 def check_conf(found: str) -> None:
@@ -304,6 +333,8 @@ TARGETS = (
     Target(check_value, "value", VALUE_PUMPS),
     Target(check_default, "line", (*LINE_PUMPS, *VALUE_PUMPS)),
     Target(check_entry, "entry", (*LINE_PUMPS, "options ", "\n", "\noptions"), ("options ", "\n")),
+    Target(check_record, "record", ("\n", "a=\n", record.HEAD + "\n", "end 1\n"), (record.HEAD + "\n", "\n")),
+    Target(check_undo, "line", LINE_PUMPS),
     Target(check_conf, "conf", ("\n", " ", "strict=yes\n", "crashkernel=1M\n", "#\n", "=")),
     Target(check_json, "json", ("[", "{", '"', "1", "[],", " ", '{"a":', "\\u0041"), ('{"systemd":', "}")),
     Target(check_preset, "preset", ("*", "enable a\n", "*a", "[", "[a", "?", " "), ("enable ", "\n")),

@@ -18,7 +18,8 @@ from orchestrator.facts import proof_record
 from orchestrator.facts.proof_record import Proof
 from orchestrator.facts.proof_subject import Subject
 from tests.conftest import Make
-from tests.sample import LATER_LINE, NO_WISH, OPTIONS
+from tests.facts.test_deployments import deployed
+from tests.sample import LATER_LINE, NO_WISH, OPTIONS, Sample
 
 CHECKOUT = Path(__file__).parent.parent
 README = CHECKOUT / "README.md"
@@ -51,14 +52,18 @@ ARMED: dict[str, Any] = {
         f"sysroot/{proof_record.PROOF}": proof_record.encode(PROVEN),
     },
 }
-SAMPLES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+PENDING = {**ARMED, "options": f"{OPTIONS} crashkernel=32M"}
+UPDATED = "updated"  # in place of overrides: an update is there, which is booted next
+SAMPLES: dict[str, tuple[tuple[str, dict[str, Any] | str], ...]] = {
     "plan --json": (
         ("a change", {}),
         ("nothing asked", {"ignition": NO_WISH, "preset": None}),
+        ("another deployment is booted next", UPDATED),
         ("refused", {"conf": "crashkernel=8T\n"}),
     ),
     "status --json": (
         ("armed", ARMED),
+        ("a reboot is due", PENDING),
         ("what only a shell knows", {"extra": {**KDUMP_TOOLS, "sysroot/etc/default/kdump-tools": "KDUMP_CMDLINE=$(a)\n"}}),
         ("not wanted", {"ignition": NO_WISH, "preset": None, "crash_size": None}),
         ("of a known size", {**ARMED, "extra": {"sysroot/etc/sysconfig/kdump": "", "proc/meminfo": "MemFree: 4 kB\n"}}),
@@ -126,6 +131,11 @@ def run(command: str, root: Path) -> Any:
     return json.loads(subprocess.run(argv, cwd=CHECKOUT, capture_output=True, text=True, check=False).stdout)
 
 
+def sampled(make: Make, overrides: dict[str, Any] | str) -> Sample:
+    """The tree of a row of SAMPLES."""
+    return deployed(make()) if isinstance(overrides, str) else make(**overrides)
+
+
 def fields(value: object, path: str = "") -> Iterator[tuple[str, str]]:
     """Path and type of every field of a document, and of what is in it. For an object in a list its fields stand."""
     if path and not (isinstance(value, dict) and path.endswith("[]")):
@@ -178,7 +188,7 @@ def test_the_pages_name_make_targets_and_link_to_each_other() -> None:
 @pytest.mark.parametrize("command", SAMPLES)
 def test_the_json_fields_are_those_of_the_page(make: Make, command: str) -> None:
     """Every field that is printed has a row with its type; every row is printed by a sample, or on the running system only."""
-    printed = {field for _, overrides in SAMPLES[command] for field in fields(run(command, make(**overrides).root))}
+    printed = {field for _, overrides in SAMPLES[command] for field in fields(run(command, sampled(make, overrides).root))}
     assert printed | LIVE[command] == documented(command)
 
 

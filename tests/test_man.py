@@ -13,7 +13,7 @@ import pytest
 from orchestrator import cli
 from orchestrator.decide import decision
 from orchestrator.errors import KdumpKargError, Refusal, UsageError
-from orchestrator.facts import bootstate, conf, proof_record
+from orchestrator.facts import bootstate, conf, proof_record, record
 from orchestrator.report import delivery, links
 from orchestrator.rules import crashkernel_value, defaults
 from orchestrator.rules.defaults import Hardware
@@ -87,7 +87,7 @@ def test_the_options_are_those_of_the_help() -> None:
     assert set(options(manpage.section(PROGRAM, "SYNOPSIS"))) == set(helptext.OPTIONS)
 
 
-@pytest.mark.parametrize("option", ["--root", "--json"])
+@pytest.mark.parametrize("option", ["--root", "--json", "--undo"])
 @pytest.mark.parametrize("command", helptext.COMMANDS)
 def test_the_synopsis_gives_a_command_the_options_that_the_program_does(command: str, option: str) -> None:
     argv = [command, option, "/"] if option == "--root" else [command, option]
@@ -143,6 +143,8 @@ def test_the_files_are_the_programs() -> None:
         bootstate.BEGUN,
         proof_record.TEST,
         proof_record.PROOF,
+        record.WRITTEN,
+        record.UNDONE,
         f"boot/{bootstate.STAMP}",
         f"boot/{bootstate.MARKER}",
         f"boot/{bootstate.ENTRIES}",

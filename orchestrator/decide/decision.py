@@ -17,6 +17,7 @@ from orchestrator.rules.cmdline import KEY
 
 SWITCH = "rd.kdump_karg"
 VERBOSE = "rd.kdump_karg.debug"
+REBOOT = "reboot once to use it"  # what is to be done where the entry has the argument and boots next
 OFF = ("0", "no", "off", "false")
 # What a file system wants to have free beside the new entry's text before it makes a file: ext4 a block or two, XFS some forty
 # blocks for its trees, all of which it may need to split (measured: 128 KiB is not enough, 160 KiB is).
@@ -146,16 +147,30 @@ def asked_for(intent: Intent, values: tuple[str, ...], machine: Machine) -> bool
     return found == text
 
 
-def decide(intent: Intent, here: Surroundings, machine: Machine, wanted: Wanted, boot: BootState, backend: Backend) -> Decision:
-    """CHANGE, PENDING or REFUSE, once the boot file system has been read."""
+def in_entry(intent: Intent, machine: Machine, boot: BootState) -> Wanted | None:
+    """What the entry reserves already, where that is what the intent asks for, else None."""
     values = cmdline.crashkernel_values(boot.options.text)
     fits = _size(_spelled_out(boot.options.text)) < machine.arch.command_line_size
-    if values and fits and asked_for(intent, values, machine):
-        present = crashkernel.evaluate(boot.options.text, machine.memory, machine.arch).total
-        if present:
-            text = cmdline.in_force(values) or values[-1]
-            reason = f"/boot/{boot.path} has crashkernel={text} but the running kernel does not: reboot once to use it"
-            return Decision(Kind.PENDING, reason, Wanted(text, f"/boot/{boot.path}", present))
+    if not (values and fits and asked_for(intent, values, machine)):
+        return None
+    present = crashkernel.evaluate(boot.options.text, machine.memory, machine.arch).total
+    return Wanted(cmdline.in_force(values) or values[-1], f"/boot/{boot.path}", present) if present else None
+
+
+def decide(
+    intent: Intent,
+    here: Surroundings,
+    machine: Machine,
+    wanted: Wanted,
+    boot: BootState,
+    backend: Backend,
+    due: str = REBOOT,
+) -> Decision:
+    """CHANGE, PENDING or REFUSE, once the boot file system has been read. `due`: what is to be done about a PENDING one."""
+    present = in_entry(intent, machine, boot)
+    if present:
+        reason = f"/boot/{boot.path} has crashkernel={present.crashkernel} but the running kernel does not: {due}"
+        return Decision(Kind.PENDING, reason, present)
     problem = obstacle(here, machine, wanted, boot, backend)
     if problem:
         return Decision(Kind.REFUSE, problem, wanted)

@@ -10,10 +10,11 @@ the write survives a power cut.)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from orchestrator.decide.decision import Decision, Kind
 from orchestrator.errors import Refusal
+from orchestrator.facts import record as records
 from orchestrator.facts.bootstate import CONFIG_DIR, ENTRIES, LARGEST_ENTRY, MARKER, STAMP, TEMPORARY, BootState
 from orchestrator.rules import bls, grub
 
@@ -56,11 +57,19 @@ class FileChange:
 
 @dataclass(frozen=True)
 class Plan:
-    """A decision, the steps that carry it out, and whether a reboot follows."""
+    """A decision, the steps that carry it out, and whether a reboot follows.
+
+    `then`: what all facts read again must be decided as when the steps are taken, None for the same decision. `record`: what is
+    to be known of the write afterwards, or what is taken back where `undoes` is true. `notices`: what else there is to know.
+    """
 
     decision: Decision
     steps: tuple[Step, ...] = ()
     reboot: bool = False
+    then: Kind | None = None
+    record: records.Record | None = None
+    undoes: bool = False
+    notices: tuple[str, ...] = ()
 
     @property
     def files(self) -> tuple[FileChange, ...]:
@@ -79,23 +88,33 @@ class Plan:
         return tuple(renamed.get(step.path, step.path) for step in self.steps if isinstance(step, Remove))
 
 
-def make(decision: Decision, boot: BootState | None) -> Plan:
+def make(decision: Decision, boot: BootState | None, booted: str = "", *, runs: bool = False) -> Plan:
     """The plan for a decision. Without a change to make, only an earlier run that was cut short is finished.
 
-    Refusal where the entry would become too large to be read again.
+    `booted`: the directory of the booted deployment, "" where it is not known, so that there will be no record. `runs`: the
+    running kernel has been given the value already, so that no reboot is due. Refusal where the entry would become too large to
+    be read again.
     """
     if boot is None:
         return Plan(decision)
     if decision.kind is Kind.CHANGE and decision.wanted is not None:
         options = bls.set_crashkernel(boot.options.text, decision.wanted.crashkernel)
         options = grub.off_bad_lengths(options, bls.first_value(boot.text, "linux"))
-        return Plan(decision, steps(boot, bls.restore_first_boot(options)), reboot=True)
+        final = bls.restore_first_boot(options)
+        then = Kind.ACTIVE if runs else Kind.PENDING
+        return Plan(decision, steps(boot, final), not runs, then, _record(boot, booted, decision.wanted.crashkernel, final))
     if boot.unfinished and decision.kind is not Kind.REFUSE:
         # GRUB replays no journal: it can have booted the old entry, as a first boot, while Linux finds the new one. The new
         # entry was never booted then. Once only: the steps take the stamp away.
         unseen = decision.kind is Kind.PENDING and boot.stamp
         return Plan(decision, steps(boot, bls.restore_first_boot(boot.options.text)), reboot=unseen)
     return Plan(decision)
+
+
+def _record(boot: BootState, booted: str, value: str, final: str) -> records.Record | None:
+    """The record of such a write; None where the deployment that it would be of is not known."""
+    before = bls.restore_first_boot(boot.options.text)
+    return records.Record(booted, boot.path, value, before, final) if booted else None
 
 
 def steps(boot: BootState, final: str) -> tuple[Step, ...]:
@@ -122,4 +141,4 @@ def steps(boot: BootState, final: str) -> tuple[Step, ...]:
 def swept(made: Plan, boot: BootState) -> Plan:
     """The plan, with what an earlier run left beside the entries removed; to replace an entry does that anyway."""
     done = not boot.litter or made.decision.kind is Kind.REFUSE or any(isinstance(step, Replace) for step in made.steps)
-    return made if done else Plan(made.decision, (*made.steps, Remove(f"{ENTRIES}/{TEMPORARY}")), made.reboot)
+    return made if done else replace(made, steps=(*made.steps, Remove(f"{ENTRIES}/{TEMPORARY}")))

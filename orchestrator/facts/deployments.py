@@ -22,6 +22,9 @@ STATEROOTS = "ostree/deploy"  # /STATEROOT/deploy/CHECKSUM.SERIAL
 DEPTH = 5  # names in the directory of a deployment
 # A GVariant with the names and the kernel arguments of the deployment that is to be finalised. The checksums in it are text.
 STAGED = "run/ostree/staged-deployment"
+MOUNTS = "proc/self/mountinfo"
+# Where the running system shows which directory it was made of: the root itself, or what is mounted over a composefs.
+OF_THE_DEPLOYMENT = ("/", "/etc", "/usr")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def read(root: str, boot: str) -> tuple[Deployment, ...]:
 
     An entry whose link leads nowhere is left out. Raises Refusal for a file that cannot be read.
     """
-    booted = directory(root, cmdline.ostree_target(_running(root)) or "")
+    running = booted(root, _running(root))
     found = []
     for name in tree.names(boot, ENTRIES):
         if not (name.startswith(PREFIX) and name.endswith(SUFFIX)):
@@ -63,9 +66,51 @@ def read(root: str, boot: str) -> tuple[Deployment, ...]:
         text = (tree.read_bytes(boot, path, LARGEST_ENTRY, above="/boot/") or b"").decode("utf-8", "surrogateescape")
         place = directory(root, cmdline.ostree_target(bls.first_value(text, "options")) or "")
         if place:
-            found.append(Deployment(place, path, text, _number(text), place == booted))
+            found.append(Deployment(place, path, text, _number(text), place == running))
     found.sort(key=lambda each: each.number, reverse=True)
     return (*_staged(root, {each.directory for each in found}), *found)
+
+
+def booted(root: str, line: str) -> str:
+    """The directory of the deployment that runs with the command line `line`; "" where that cannot be told.
+
+    What is mounted tells it in a real root. The link of `ostree=` is asked only in an initramfs: a later deploy removes
+    it, or has it lead to another deployment (ostree-sysroot-cleanup.c cleanup_other_bootversions()).
+    """
+    return _mounted(root) or directory(root, cmdline.ostree_target(line) or "")
+
+
+def entry_line(root: str, boot: str, line: str) -> str:
+    """The command line `line`, with the `ostree=` that the booted deployment's entry has now: a deploy gives it another one.
+
+    As it is where the entry cannot be told by the directory. Raises Refusal for an entry that cannot be read.
+    """
+    target = cmdline.ostree_target(line)
+    if target is None or not _mounted(root):
+        return line
+    entry = next((each for each in read(root, boot) if each.booted), None)
+    now = entry and cmdline.ostree_target(entry.options)
+    if not now or now == target:
+        return line
+    return " ".join(f"ostree={now}" if word == f"ostree={target}" else word for word in line.split(" "))
+
+
+def _mounted(root: str) -> str:
+    """The deployment whose directory is mounted as the running system's root, /etc or /usr (proc(5): fields 4 and 5)."""
+    text = (tree.read_bytes(root, MOUNTS, tree.LARGEST_OF_KERNEL) or b"").decode("utf-8", "surrogateescape")
+    for fields in (line.split(" ") for line in text.split("\n")):
+        if len(fields) > 4 and fields[4] in OF_THE_DEPLOYMENT:
+            below = fields[3].partition(f"/{STATEROOTS}/")[2]
+            found = "/".join([STATEROOTS, *below.split("/")[: DEPTH - STATEROOTS.count("/") - 1]])
+            if _is_deployment(found):
+                return found
+    return ""
+
+
+def staged_options(root: str) -> str:
+    """The crashkernel= arguments that the staged deployment will be booted with, as a line; ostree's file has each as text."""
+    named = (tree.read_bytes(root, STAGED) or b"").decode("utf-8", "surrogateescape")
+    return " ".join(text for text in named.split("\0") if text.startswith(cmdline.KEY))
 
 
 def directory(root: str, target: str) -> str:

@@ -90,6 +90,8 @@ RUNS: tuple[Run, ...] = (
     _on_tree("plan", PRESET),
     _on_tree("plan --json", SIZE),
     _on_tree("plan --json", {"sysroot/etc/kdump-karg.conf": "crashkernel=256M quiet\n"}),
+    _on_tree("plan --undo"),
+    _on_tree("undo", SIZE),
     _on_tree("status", SIZE),
     _on_tree("status --json", ARMED),
     _on_tree("report", ARMED),

@@ -14,8 +14,9 @@ from orchestrator.decide import sizing
 from orchestrator.decide.proof import Standing
 from orchestrator.errors import Refusal
 from orchestrator.facts import capture_kernel, dumps, intent, machine
-from orchestrator.report import links, proof_link, target_link
+from orchestrator.report import links, pending, proof_link, target_link
 from orchestrator.report.links import Capture, Link
+from orchestrator.report.pending import Pending
 from orchestrator.report.target_link import Room
 from orchestrator.rules import cmdline
 from orchestrator.system import tree
@@ -41,6 +42,7 @@ class Chain:
     capture: Capture | None = None
     room: Room | None = None
     proof: Standing | None = None
+    pending: Pending | None = None  # what is written and not in force yet
 
     @property
     def broken(self) -> Link | None:
@@ -77,7 +79,7 @@ class Chain:
             return "kdump is not wanted: nothing in the provisioned system asks for it"
         if broken is None:
             loaded = next((link.detail for link in self.links if link.name == "loaded"), "every link holds")
-            return f"kdump is armed: {loaded}"
+            return f"kdump is armed: {loaded}" + (f"; PENDING: {self.pending.sentence}" if self.pending else "")
         return f"kdump is NOT armed: {broken.name}: {'; '.join(filter(None, (broken.detail, broken.mend)))}"
 
 
@@ -100,11 +102,12 @@ def read(target: Target) -> Chain:
     known = None if isinstance(line, Link) else line
     proof = proof_link.read(root, known, reserved)
     needed = _needed(root)
+    due = pending.read(target, here)
     walk: tuple[Callable[[], Link], ...] = (
         lambda: links.intent_link(wish),
         lambda: links.provisioning_link(outcome.read(root)),
         lambda: links.entry_link(target, here),
-        lambda: links.cmdline_link(values),
+        lambda: links.cmdline_link(values, due),
         lambda: links.reserved_link(root, here, reserved, needed),
         lambda: links.loaded_link(loaded, reserved),
         lambda: line if isinstance(line, Link) else links.capture_link(line),
@@ -116,7 +119,7 @@ def read(target: Target) -> Chain:
         found.append(link())
         if not found[-1].ok:
             break
-    return Chain(True, tuple(found), vmcore, reserved, needed, known, target_link.room(place), proof)
+    return Chain(True, tuple(found), vmcore, reserved, needed, known, target_link.room(place), proof, due)
 
 
 def _needed(root: str) -> int | None:

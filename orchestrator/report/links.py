@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from orchestrator.decide.decision import Kind
 from orchestrator.errors import KdumpKargError, Refusal
-from orchestrator.facts import bootstate, kdumpconf, machine, unit
+from orchestrator.facts import bootstate, deployments, kdumpconf, machine, record, unit
 from orchestrator.facts.intent import Intent
 from orchestrator.facts.machine import Surroundings
+from orchestrator.facts.record import Record
+from orchestrator.report.pending import Pending
 from orchestrator.rules import capture_cmdline, cmdline, crashkernel, dump_blockers
 from orchestrator.rules.capture_cmdline import Facts, Prediction
 from orchestrator.system import bootfs, tree
@@ -73,19 +75,30 @@ def entry_link(target: Target, here: Surroundings) -> Link:
     """Does the entry of the booted deployment have crashkernel=? A machine that runs with it needs no readable /boot."""
     try:
         with bootfs.reach(target.root, live=target.live, initramfs=here.initramfs, write=False) as boot:
-            state = bootstate.read(boot, here.cmdline)
+            state = bootstate.read(boot, deployments.entry_line(target.root, boot, here.cmdline))
     except KdumpKargError as error:
         active = bool(cmdline.crashkernel_values(here.cmdline))
         return Link("entry", active, f"not looked at ({error})" if active else str(error))
     values = cmdline.crashkernel_values(state.options.text)
     if not values:
-        mend = f"run kdump-karg plan to see what is missing and why, or {BY_HAND}"
-        return Link("entry", False, f"/boot/{state.path} has no crashkernel=", mend)
+        return _no_value(state.path, record.undone(target.root), deployments.booted(target.root, here.cmdline))
     return Link("entry", True, f"/boot/{state.path} has crashkernel={cmdline.in_force(values)}")
 
 
-def cmdline_link(values: tuple[str, ...]) -> Link:
-    """Did the running kernel get crashkernel=?"""
+def _no_value(path: str, undone: Record | None, booted: str) -> Link:
+    """The broken link of an entry without the argument, which `undo` may have taken out."""
+    detail = f"/boot/{path} has no crashkernel="
+    if undone is None or undone.deployment != booted:
+        return Link("entry", False, detail, f"run kdump-karg plan to see what is missing and why, or {BY_HAND}")
+    detail += f": crashkernel={undone.crashkernel} was taken back by kdump-karg undo on {undone.time}"
+    return Link("entry", False, detail, "run kdump-karg apply to have it again, or let nothing ask for kdump any more")
+
+
+def cmdline_link(values: tuple[str, ...], due: Pending | None = None) -> Link:
+    """Did the running kernel get crashkernel=? `due`: what a reboot will change."""
+    if not values and due is not None:
+        mend = f"{due.cure}; if the argument is missing after that, check which entry the boot loader boots"
+        return Link("command line", False, "PENDING: /proc/cmdline has no crashkernel= yet", mend)
     if not values:
         mend = "reboot once; if that does not help, check which entry the boot loader boots"
         return Link("command line", False, "/proc/cmdline has no crashkernel=", mend)

@@ -36,6 +36,7 @@ def plan_text(plan: Plan) -> str:
         lines += [f"warning: {wanted.warning}"] if wanted.warning else []
     lines.append(f"reboot: {'yes' if plan.reboot else 'no'}")
     lines += [f"removes: /boot/{path}" for path in plan.removes]
+    lines += [f"notice: {text}" for text in plan.notices]
     return "\n".join(lines) + "\n" + "".join(diff(change) for change in plan.files)
 
 
@@ -53,6 +54,7 @@ def plan_json(plan: Plan) -> str:
         "reboot": plan.reboot,
         "files": [{"path": f"/boot/{change.path}", "diff": diff(change)} for change in plan.files],
         "removes": [f"/boot/{path}" for path in plan.removes],
+        "notices": list(plan.notices),
     }
     return json.dumps(document, indent=2) + "\n"
 
@@ -71,6 +73,7 @@ def chain_table(found: Chain) -> str:
         rows.append(("", "how to mend it", found.broken.mend))
     rows += [("-", name, "not looked at") for name in NAMES[len(found.links) :]]
     rows.append(("", "last vmcore", found.vmcore or "none"))
+    rows += [("PENDING", "", found.pending.sentence)] if found.pending else []
     rows += [("WARNING", "", text) for text in found.warnings]
     return "".join(f"{mark:<9}{name:<22}{text}\n" if name else f"{mark:<9}{text}\n" for mark, name, text in rows)
 
@@ -90,6 +93,7 @@ def chain_json(found: Chain) -> str:
         "capture": capture_document(found.capture) if found.capture else None,
         "target": room_document(found.room) if found.room else None,
         "proof": proof_document(found.proof) if found.proof else None,
+        "pending": found.pending.sentence if found.pending else None,
         "warnings": list(found.warnings),
         "vmcore": found.vmcore,
     }

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reach the boot file system: find it by its label, mount it, and unmount it again.
 
-In the initramfs nobody has mounted /boot. Where a unit runs the program, no other process sees its mounts (MountFlags=slave).
+In the initramfs nobody has mounted /boot. No other process sees our mounts: a unit has MountFlags=slave, and a run in a
+real root goes on in a namespace of its own (private_mounts.py).
 A /boot that is a directory of the root file system is used where it is.
 """
 
@@ -71,7 +72,7 @@ def reach(root: str, *, live: bool, initramfs: bool, write: bool, known: str | N
     """
     with _way(root, live, initramfs, write, known) as boot:
         if write and os.statvfs(boot).f_flag & os.ST_RDONLY:
-            raise Refusal("/boot is on a read-only file system; make it and its device writable and run apply again")
+            raise Refusal("/boot is on a read-only file system; make it and its device writable and run kdump-karg again")
         yield boot
 
 
@@ -158,6 +159,11 @@ def _writable(directory: str, write: bool) -> Iterator[str]:
         yield directory
         return
     mount = mount_of(directory)
+    if mount.writable and not mount.superblock_writable:
+        raise Refusal(
+            f"the file system at {mount.point} is read-only by itself, as the kernel makes it after an error; "
+            "check it, mount it again and run kdump-karg again"
+        )
     # Only what is read-only may be made so again: the same file system can be in use elsewhere, as the root's own is when
     # /boot is a directory of it.
     how = "remount,bind" if mount.superblock_writable else "remount"
@@ -188,13 +194,12 @@ class Mount:
 def parse_mounts(text: str) -> tuple[Mount, ...]:
     """The mounts of /proc/self/mountinfo, in order (proc(5)). A blank in a name is written as \\040 there.
 
-    Number, directory, point and the mount's options are fields 3 to 6; the last three are the file system's kind, source and
-    own options.
+    Number, directory, point and the mount's own options are fields 3 to 6; the last three are its kind, source and options.
     """
     found = []
     for line in text.splitlines():
-        _, _, number, directory, point, *rest = (field.replace("\\040", " ") for field in line.split(" "))
-        writable = "rw" in rest[0].split(",")
+        _, _, number, directory, point, own, *rest = (field.replace("\\040", " ") for field in line.split(" "))
+        writable = "rw" in own.split(",")
         found.append(Mount(point, "rw" in rest[-1].split(","), number, directory, rest[-3], rest[-2], writable))
     return tuple(found)
 

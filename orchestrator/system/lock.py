@@ -35,7 +35,7 @@ def alone(directory: str) -> Iterator[None]:
     """
     opened = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)  # its OSErrors are for the caller to tell
     try:
-        _wait(lambda: _flock(opened), f"another run of kdump-karg works on {directory}; run apply again when it is done")
+        _wait(lambda: _flock(opened), f"another run of kdump-karg works on {directory}; run kdump-karg again when it is done")
         yield
     finally:
         os.close(opened)
@@ -54,7 +54,7 @@ def against_ostree(root: str) -> Iterator[None]:
         return
     path = os.path.join(tree.resolve(root, SYSROOT), OSTREE_LOCK)
     found: list[int] = []
-    _wait(lambda: _lock_file(path, found), f"ostree holds /{SYSROOT}/{OSTREE_LOCK}; run apply again when ostree is done")
+    _wait(lambda: _lock_file(path, found), f"ostree holds /{SYSROOT}/{OSTREE_LOCK}; run kdump-karg again when ostree is done")
     try:
         yield
     finally:

@@ -48,7 +48,7 @@ def apply(plan: Plan, boot: str, settle: Settle) -> None:
     except OSError as error:
         if error.errno == errno.ENOSPC and isinstance(step, Replace) and not taken:
             raise Refusal(_no_room(step, boot)) from error
-        cure = "no file is left half written, repair /boot and run apply again"
+        cure = "no file is left half written, repair /boot and run kdump-karg again"
         raise Failure(f"/boot/{step.path}: {error.strerror}; {cure}") from error
 
 
@@ -57,7 +57,7 @@ def _no_room(step: Replace, boot: str) -> str:
     needed = len(_encode(step.new)) + SPARE_BYTES
     return (
         f"/boot is full: {free_space.free_bytes(boot)} bytes and {free_space.free_inodes(boot)} inodes are free, "
-        f"{needed} bytes and 1 inode are needed; remove what is not needed there and run apply again"
+        f"{needed} bytes and 1 inode are needed; remove what is not needed there and run kdump-karg again"
     )
 
 
@@ -72,7 +72,7 @@ def _take(step: Step, boot: str, settle: Settle) -> None:
             try:
                 os.rename(where, tree.resolve(boot, step.to, last=False))
             except FileNotFoundError:
-                raise Changed(f"/boot/{step.path} was removed since this run read it; run apply again") from None
+                raise Changed(f"/boot/{step.path} was removed since this run read it; run kdump-karg again") from None
         case Remove():
             remove(where)
     _settle_names(where, settle)
@@ -92,7 +92,10 @@ def replace(where: str, step: Replace, settle: Settle) -> None:
     before a name leads to it, and the old one is kept open, not freed, until no name on disk leads to it any more.
     """
     temporary = os.path.join(os.path.dirname(where), TEMPORARY)
-    status = os.lstat(where)
+    try:
+        status = os.lstat(where)
+    except FileNotFoundError:  # a deploy has named it anew, or removed it
+        raise Changed(f"/boot/{step.path} was removed since this run read it; run kdump-karg again") from None
     if not stat.S_ISREG(status.st_mode):
         raise Refusal(f"/boot/{step.path} is not a regular file; put the entry itself there")
     with _open(where) as old:
@@ -121,7 +124,7 @@ def _check_unchanged(file: FileIO, step: Replace, status: os.stat_result) -> Non
     old = _encode(step.old)
     # One byte more than there should be: what has grown is seen, and not read whole.
     if (now.st_ino, now.st_ctime_ns) != (status.st_ino, status.st_ctime_ns) or file.read(len(old) + 1) != old:
-        raise Changed(f"/boot/{step.path} changed since this run read it; run apply again")
+        raise Changed(f"/boot/{step.path} changed since this run read it; run kdump-karg again")
 
 
 def _write_like(path: str, content: bytes, model: str, status: os.stat_result) -> None:

@@ -5,22 +5,36 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from orchestrator import log
+from orchestrator.decide import decision, undo
 from orchestrator.decide.decision import Kind
 from orchestrator.decide.plan import Plan
 from orchestrator.errors import Failure, Refusal
-from orchestrator.facts import bootstate
+from orchestrator.facts import bootstate, deployments
 from orchestrator.facts.bootstate import BEGUN
 from orchestrator.facts.machine import Surroundings
 from orchestrator.system import bootfs, freezer
 from orchestrator.system import var as state
 from orchestrator.system.target import Target
 from orchestrator.write import apply as writer
-from orchestrator.write import outcome
+from orchestrator.write import outcome, record
 from orchestrator.write.apply import Settle
 
 Replan = Callable[[str], Plan]  # the plan for what is at a directory of the boot file system now; raises Refusal
+
+
+@dataclass(frozen=True)
+class Carry:
+    """Where a plan is carried out and how: the boot directory, the /var, the planner, what makes a step safe, and whether a
+    record of it must be kept."""
+
+    boot: str
+    var: str
+    replan: Replan
+    settle: Settle
+    must: bool
 
 
 def write(target: Target, made: Plan, replan: Replan, *, here: Surroundings, var: str, known: str | None) -> Plan:
@@ -31,19 +45,36 @@ def write(target: Target, made: Plan, replan: Replan, *, here: Surroundings, var
     live system the note BEGUN exists from before the first write until after the last.
     """
     with bootfs.reach(target.root, live=target.live, initramfs=here.initramfs, write=True, known=known) as boot:
+        line = deployments.entry_line(target.root, boot, here.cmdline)
+        kept = record.keep(var)
         if target.live:
-            outcome.begin(var)
-            keep_provisioning()
-        settle = freezer.settle if target.live else _settled
+            _begin(var, made)
+        carry = Carry(boot, var, replan, freezer.settle if target.live else _settled, must=not decision.is_first_boot(here))
         try:
-            made = _carry_out(boot, made, replan, settle)
+            made = _carry_out(carry, made)
         except Refusal:
-            if not _is_unfinished(boot, here):
+            if not _is_unfinished(boot, line):
                 forget(var)
+            if not _is_written(boot, line, made):
+                record.put_back(var, kept)
             raise
-        _verify(boot, made, replan, here)
+        _verify(boot, made, replan, line)
+        if made.undoes and made.record is not None:
+            record.close(var, made.record)
+        elif made.record is not None:
+            record.settle(var)
     forget(var)
     return made
+
+
+def _begin(var: str, made: Plan) -> None:
+    """What comes before the first step on a live system. An undo that is cut short is not taken up by the next boot, and
+    neither is a write that comes before it."""
+    if made.undoes:
+        forget(var)
+    else:
+        outcome.begin(var)
+    keep_provisioning()
 
 
 def keep_provisioning() -> None:
@@ -56,10 +87,18 @@ def keep_provisioning() -> None:
     os.sync()
 
 
-def _is_unfinished(boot: str, here: Surroundings) -> bool:
+def _is_unfinished(boot: str, line: str) -> bool:
     """Was the end of a first boot begun and not finished? Where /boot cannot be read, it may be."""
     try:
-        return bootstate.read(boot, here.cmdline).unfinished
+        return bootstate.read(boot, line).unfinished
+    except Refusal:
+        return True
+
+
+def _is_written(boot: str, line: str, made: Plan) -> bool:
+    """Has the entry the value that was to be recorded? Where /boot cannot be read, it may have."""
+    try:
+        return made.record is not None and undo.is_in(bootstate.read(boot, line).options.text, made.record)
     except Refusal:
         return True
 
@@ -68,35 +107,40 @@ def forget(var: str) -> None:
     """Remove the note that a write is under way: it is done, or there is nothing to do."""
     try:
         os.unlink(state.inside(var, BEGUN))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
         log.say(log.WARNING, f"/{BEGUN} cannot be removed ({error.strerror}); the next boot will check /boot once more")
 
 
-def _carry_out(boot: str, made: Plan, replan: Replan, settle: Settle) -> Plan:
+def _carry_out(carry: Carry, made: Plan) -> Plan:
     """Take the steps. Where a file is not as planned any more, plan once more, and only once. Raises as apply.apply()."""
     try:
-        writer.apply(made, boot, settle)
+        _take(carry, made)
         return made
     except writer.Changed as changed:
         log.say(log.NOTICE, f"{str(changed).partition(';')[0]}: planning once more")
         taken = changed.taken
-    again = replan(boot)
+    again = carry.replan(carry.boot)
     if again.decision.kind is Kind.REFUSE:
         raise Refusal(again.decision.reason)
-    writer.apply(again, boot, settle)
-    return Plan(made.decision, again.steps, made.reboot) if taken else again
+    _take(carry, again)
+    return replace(made, steps=again.steps) if taken else again
+
+
+def _take(carry: Carry, made: Plan) -> None:
+    """Record what is about to be written, and write it."""
+    record.enter(carry.var, made, must=carry.must)
+    writer.apply(made, carry.boot, carry.settle)
 
 
 def _settled(directory: str) -> None:
     """What makes a step safe from a power cut in a captured tree: nothing, since no boot loader reads it."""
 
 
-def _verify(boot: str, made: Plan, replan: Replan, here: Surroundings) -> None:
-    """Facts and decision once more: the entry must have it now, in its final form, and nothing may be left to do."""
+def _verify(boot: str, made: Plan, replan: Replan, line: str) -> None:
+    """Facts and decision once more: the entry must be in its final form now, and nothing may be left to do."""
     again = replan(boot)
-    expected = Kind.PENDING if made.decision.kind is Kind.CHANGE else made.decision.kind
-    if again.decision.kind is not expected or again.steps:
-        found, read = bootstate.read(boot, here.cmdline).path, f"{again.decision.kind.value} ({again.decision.reason})"
+    if again.decision.kind is not (made.then or made.decision.kind) or again.steps:
+        found, read = bootstate.read(boot, line).path, f"{again.decision.kind.value} ({again.decision.reason})"
         raise Failure(f"/boot/{found} was written but reads back as {read}; check /boot")

@@ -58,6 +58,8 @@ class Machine:
         self.line = f"root=LABEL=root {target}"
         for name, content in {"iomem": IOMEM_8G, "sys/kernel/arch": "x86_64\n"}.items():
             _write(root / "proc" / name, content)
+        for process in ("self", "1"):  # two files: a mount namespace of its own, as a unit has
+            _write(root / "proc" / process / "ns/mnt", "")
         _write(root / "etc/kdump-karg.conf", f"{KARG}\n")
 
     def reset(self, first_boot: bool) -> None:

@@ -16,7 +16,7 @@ from orchestrator.facts.loader import Loader
 from orchestrator.facts.service import Service
 from tests.conftest import Make
 from tests.invocation import Output, call, one_line
-from tests.sample import IGNITION, LATER_LINE, NO_WISH, PRESET, PROGRAM, UNIT
+from tests.sample import IGNITION, LATER_LINE, NO_WISH, OPTIONS, PRESET, PROGRAM, UNIT
 
 FILE = "usr/lib/systemd/system/kdump.service"
 KDUMP = Service("kdump.service", True, "", FILE, ("/usr/bin/kdumpctl",))
@@ -333,7 +333,7 @@ def test_a_size_that_somebody_named_is_written(
 
 
 def test_what_is_there_already_needs_no_loader(make: Make, capsys: Output) -> None:
-    sample = make(service=False, cmdline=f"{LATER_LINE} crashkernel=256M\n")
+    sample = make(service=False, cmdline=f"{LATER_LINE} crashkernel=256M\n", options=f"{OPTIONS} crashkernel=256M")
     assert call(sample, "plan", "--json") == 0
     assert json.loads(capsys.readouterr().out)["decision"] == "ACTIVE"
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestrator.facts import deployments
 from tests.conftest import Make
 from tests.sample import OPTIONS, Sample, entry_text
@@ -54,3 +56,40 @@ def test_other_names_are_no_deployment(make: Make) -> None:
     sample.write("run/ostree/staged-deployment", b"c" * 64)
     assert len(deployments.read(str(sample.root), sample.boot)) == 2
     assert deployments.directory(str(sample.root), "/ostree/deploy/fedora-coreos") == ""
+
+
+MOUNTINFO = "22 1 0:20 / /proc rw - proc proc rw\n30 1 254:4 {} {} ro shared:1 - ext4 /dev/vda4 rw\n"
+BOOTED: list[tuple[str, str, str, str]] = [
+    ("the root", f"/{SECOND}", "/", SECOND),
+    ("a composefs", f"/{SECOND}/etc", "/etc", SECOND),
+    ("in a subvolume", f"/root/{SECOND}", "/", SECOND),
+    ("elsewhere", f"/{SECOND}", "/mnt", FIRST),
+    ("no deployment", "/ostree/deploy/x", "/", FIRST),
+]
+
+
+@pytest.mark.parametrize(("directory", "point", "expected"), [row[1:] for row in BOOTED], ids=[row[0] for row in BOOTED])
+def test_what_is_mounted_says_which_is_booted_and_the_link_where_nothing_does(make: Make, directory: str, point: str, expected: str) -> None:
+    """A later deploy can have the link of the running command line lead to another deployment."""
+    sample = deployed(make(extra={"proc/1/mountinfo": MOUNTINFO.format(directory, point)}))
+    sample.link("proc/self", "1")
+    assert deployments.booted(str(sample.root), sample.text("proc/cmdline")) == expected
+    assert [each.directory for each in deployments.read(str(sample.root), sample.boot) if each.booted] == [expected]
+
+
+def test_the_command_line_has_what_the_entry_is_called_now(make: Make) -> None:
+    sample = deployed(make(extra={"proc/1/mountinfo": MOUNTINFO.format(f"/{SECOND}", "/")}))
+    line = sample.text("proc/cmdline").strip()
+    assert deployments.entry_line(str(sample.root), sample.boot, line) == line  # nothing is mounted that tells of another
+    sample.link("proc/self", "1")
+    found = deployments.entry_line(str(sample.root), sample.boot, line)
+    assert found == line.replace("/5d6a2c/", "/ffffff/") != line
+    assert deployments.entry_line(str(sample.root), sample.boot, found) == found
+    assert deployments.entry_line(str(sample.root), sample.boot, "quiet") == "quiet"
+
+
+def test_the_arguments_of_a_staged_one(make: Make) -> None:
+    sample = make()
+    assert deployments.staged_options(str(sample.root)) == ""
+    sample.write("run/ostree/staged-deployment", b"kargs\0\0\0quiet\0crashkernel=256M\0root=1\0\x07\x0e")
+    assert deployments.staged_options(str(sample.root)) == "crashkernel=256M"

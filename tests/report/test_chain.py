@@ -266,6 +266,7 @@ def test_status_as_json(make: Make) -> None:
     document = json.loads(show.chain_json(found))
     assert list(document) == [
         *("armed", "wanted", "verdict", "broken", "mend", "links", "reserved_bytes", "needed_bytes", "capture", "target", "proof"),
+        "pending",
         *("warnings", "vmcore"),
     ]
     assert (document["armed"], document["wanted"], document["broken"]) == (False, True, "loaded")

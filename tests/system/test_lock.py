@@ -77,7 +77,7 @@ def test_who_keeps_it_too_long_is_told_of_and_nothing_is_written(make: Make, cap
     before = sample.snapshot()
     with kept(sample.boot):
         assert call(sample, "apply") == 3
-    assert one_line(capsys.readouterr().err).startswith(f"another run of kdump-karg works on {sample.boot}; run apply again")
+    assert one_line(capsys.readouterr().err).startswith(f"another run of kdump-karg works on {sample.boot}; run kdump-karg again")
     assert sample.snapshot() == before
 
 
@@ -180,7 +180,7 @@ def test_ostree_that_does_not_end_is_told_of(scratch: Path, capsys: Output) -> N
     with ostree_holds(sample):
         before = sample.snapshot("boot")
         assert call(sample, "apply") == 3
-        assert "ostree holds /ostree/lock; run apply again" in one_line(capsys.readouterr().err)
+        assert "ostree holds /ostree/lock; run kdump-karg again" in one_line(capsys.readouterr().err)
         assert sample.snapshot("boot") == before
 
 

@@ -163,7 +163,7 @@ def test_removal_follows_no_link(make: Make) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda path: path.write_text("other"), f"^/boot/{PATH} changed since this run read it; run apply again$"),
+        (lambda path: path.write_text("other"), f"^/boot/{PATH} changed since this run read it; run kdump-karg again$"),
         (lambda path: path.write_text(entry_text() + "#"), "changed since"),
         (lambda path: (path.rename(f"{path}.real"), path.symlink_to(f"{path}.real")), "is not a regular file"),
     ],
@@ -206,7 +206,7 @@ def test_the_temporary_name_is_one_that_no_boot_loader_reads() -> None:
 
 def test_a_failure_names_the_file_and_the_way_on(make: Make) -> None:
     sample = make()
-    with pytest.raises(Failure, match=rf"^/boot/{PATH}/x: Not a directory; no file is left half written, .*run apply again$"):
+    with pytest.raises(Failure, match=rf"^/boot/{PATH}/x: Not a directory; no file is left half written, .*run kdump-karg again$"):
         take(sample, Remove(f"{PATH}/x"))
 
 

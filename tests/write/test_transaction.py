@@ -82,7 +82,7 @@ def test_one_that_changes_again_is_refused(make: Make) -> None:
                 truncate_and_write(sample)
 
         sys.addaudithook(hook)
-        with pytest.raises(Refusal, match=f"^/boot/{ENTRIES}/{NAME} changed since this run read it; run apply again$"):
+        with pytest.raises(Refusal, match=f"^/boot/{ENTRIES}/{NAME} changed since this run read it; run kdump-karg again$"):
             run.apply(captured(sample))
 
     assert in_child(action) == 0
