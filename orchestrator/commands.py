@@ -43,6 +43,8 @@ def report(target: Target) -> int:
     if given.news:
         _print(show.chain_table(found))
         log.say(log.NOTICE if found.armed else log.ERROR, found.verdict)
+        for warning in given.unsaid:
+            log.say(log.WARNING, warning)
         if target.live:
             delivery.show_on_consoles()
     return chain.exit_status(found)

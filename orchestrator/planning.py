@@ -13,7 +13,7 @@ from orchestrator.decide import decision, impact, loadable, sizing
 from orchestrator.decide.decision import Decision, Kind, Wanted
 from orchestrator.decide.plan import Plan, make, swept
 from orchestrator.errors import Refusal
-from orchestrator.facts import backend, bootstate, capture_kernel, intent, loader, machine, sealing
+from orchestrator.facts import backend, bootstate, capture_kernel, intent, loader, machine, next_deployment, sealing
 from orchestrator.facts.bootstate import BootState
 from orchestrator.facts.intent import Intent
 from orchestrator.facts.machine import Machine, Surroundings
@@ -64,9 +64,32 @@ def gather(target: Target) -> Facts:
     log.debug("machine", found)
     running = decision.running(wish, here, found)
     if running is not None:
-        return Facts(here, running)
+        return _outgrown(target, Facts(here, running), wish, found)
     wanted = decision.want(wish, found)
     return Facts(here, decision.reserves_nothing(wanted, found), Question(wish, found, wanted))
+
+
+def _outgrown(target: Target, facts: Facts, wish: Intent, found: Machine) -> Facts:
+    """What settles the matter, or the question that is left where `auto` has become too small since it was written.
+
+    An update can bring a larger kernel or initramfs. In the initramfs the value on the line is not questioned: what runs there
+    by itself must not begin a reboot over it. Nor is it where an earlier run's work is to be finished first.
+    """
+    here, settled = facts.here, facts.settled
+    if settled is None or settled.kind is not Kind.ACTIVE or settled.wanted is None or here.initramfs or left_over(target, here):
+        return facts
+    try:
+        captures = next_deployment.captures(target.root, tree.resolve(target.root, "boot"), here.cmdline)
+    except Refusal as refusal:
+        log.debug("needed now", refusal)
+        return facts
+    least = max((sizing.needed(each, found.arch.name) for each in captures), default=0)
+    judged = sizing.outgrown(wish, found, settled.wanted, least)
+    log.debug("needed now", judged)
+    if judged.crashkernel != settled.wanted.crashkernel:
+        return Facts(here, question=Question(wish, found, judged))
+    but = f", which is {judged.warning}" if judged.warning else ""
+    return Facts(here, Decision(Kind.ACTIVE, settled.reason + but, judged))
 
 
 def plan(target: Target) -> Plan:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The deployment that the next boot takes, where it is another one than the booted: what its capture kernel will be like.
+"""The capture kernels of the booted deployment and of the one that the next boot takes, where that is another one.
 
-Read, not judged. Only status and a day-two `apply` look at it, in the real root.
+Read, not judged. Only status and a day-two `apply` look at them, in the real root.
 """
 
 from __future__ import annotations
@@ -41,6 +41,18 @@ def read(root: str, boot: str, line: str) -> NextDeployment | None:
     if not found or found[0].booted or not any(each.booted for each in found):
         return None
     return _described(root, boot, line, found[0])
+
+
+def booted(root: str, boot: str, line: str) -> CaptureKernel | None:
+    """The capture kernel of the booted deployment, as capture_kernel.read(), with what its entry says. Raises Refusal."""
+    entry = next((each.text for each in deployments.read(root, boot) if each.booted), "")
+    return capture_kernel.read(root, boot, line, entry)
+
+
+def captures(root: str, boot: str, line: str) -> tuple[CaptureKernel, ...]:
+    """Those of the booted deployment and of the one that is booted next, as far as they are known. Raises Refusal."""
+    following = read(root, boot, line)
+    return tuple(each for each in (booted(root, boot, line), following.capture if following else None) if each)
 
 
 def _described(root: str, boot: str, line: str, deployment: Deployment) -> NextDeployment:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report, on journal and login console: once after provisioning, and in every boot that is not armed."""
+"""The report, on journal and login console: once after provisioning, in every boot that is not armed, and once for every change
+after which less is reserved than is needed."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import os
 from dataclasses import dataclass
 
 from orchestrator.errors import Failure
-from orchestrator.report import chain, show
+from orchestrator.report import chain, shortage, show
 from orchestrator.report.chain import Chain
 from orchestrator.system import process, tree
 from orchestrator.system.target import Target
@@ -19,10 +20,15 @@ STATUS = "run/kdump-karg/status.json"
 
 @dataclass(frozen=True)
 class Report:
-    """What was found, and whether it is to be reported: a report was asked for, or kdump is wanted and not armed."""
+    """What was found, and whether it is to be reported.
+
+    `news`: a report was asked for, or kdump is wanted and not armed, or too little is reserved and that was not said yet.
+    `unsaid`: the sentences for the last.
+    """
 
     chain: Chain
     news: bool
+    unsaid: tuple[str, ...] = ()
 
 
 def give(target: Target) -> Report:
@@ -31,7 +37,8 @@ def give(target: Target) -> Report:
     The login console gets nothing where kdump is not wanted.
     """
     found = chain.read(target)
-    news = is_due(target.root) or (found.wanted and not found.armed)
+    unsaid = shortage.unsaid(target.root, found)
+    news = is_due(target.root) or (found.wanted and not found.armed) or bool(unsaid)
     texts = {STATUS: show.chain_json(found), ISSUE: issue(found)} if found.wanted and news else {STATUS: show.chain_json(found)}
     for path, text in texts.items():
         place = tree.resolve(target.root, path)
@@ -43,7 +50,8 @@ def give(target: Target) -> Report:
             os.unlink(tree.resolve(target.root, path, last=False))
         except FileNotFoundError:
             continue
-    return Report(found, news)
+    shortage.note(target.root, found)
+    return Report(found, news, unsaid)
 
 
 def is_due(root: str) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from orchestrator.decide import room, sizing
 from orchestrator.decide.room import Room, Whose
 from orchestrator.errors import Refusal
-from orchestrator.facts import capture_kernel, deployments, machine, next_deployment
+from orchestrator.facts import capture_kernel, machine, next_deployment
 from orchestrator.facts.intent import Intent
 from orchestrator.facts.machine import Machine
 from orchestrator.rules import cmdline
@@ -41,8 +41,7 @@ def read(root: str, wish: Intent, line: str, reserved: int | None) -> tuple[Room
 def _needed(root: str, boot: str, line: str) -> int | None:
     """What the running deployment's capture kernel is estimated to need, in bytes; None where that is not known."""
     try:
-        entry = next((each.text for each in deployments.read(root, boot) if each.booted), "")
-        found = capture_kernel.read(root, boot, line, entry)
+        found = next_deployment.booted(root, boot, line)
         return sizing.needed(found, machine.architecture(root)) if found else None
     except Refusal:
         return None
