@@ -72,11 +72,12 @@ def gather(target: Target) -> Facts:
 def _outgrown(target: Target, facts: Facts, wish: Intent, found: Machine) -> Facts:
     """What settles the matter, or the question that is left where `auto` has become too small since it was written.
 
-    An update can bring a larger kernel or initramfs. In the initramfs the value on the line is not questioned: what runs there
-    by itself must not begin a reboot over it. Nor is it where an earlier run's work is to be finished first.
+    An update can bring a larger kernel or initramfs. What runs by itself does not question the value on the line: not in the
+    initramfs or in a first boot, nor where an earlier run's work is to be finished first.
     """
     here, settled = facts.here, facts.settled
-    if settled is None or settled.kind is not Kind.ACTIVE or settled.wanted is None or here.initramfs or left_over(target, here):
+    by_itself = here.initramfs or decision.is_first_boot(here) or left_over(target, here)
+    if settled is None or settled.kind is not Kind.ACTIVE or settled.wanted is None or by_itself:
         return facts
     try:
         captures = next_deployment.captures(target.root, tree.resolve(target.root, "boot"), here.cmdline)

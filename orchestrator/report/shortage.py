@@ -10,6 +10,7 @@ from orchestrator.decide.room import Room
 from orchestrator.report.chain import Chain
 from orchestrator.system import tree
 from orchestrator.system import var as state
+from orchestrator.system.target import provisioned_root
 from orchestrator.write import outcome
 
 WARNED = f"{outcome.STATE_DIR}/warned"  # a line for every warning: deployment, kernel, MiB reserved, MiB needed
@@ -24,19 +25,24 @@ def key(found: Room) -> str:
 
 def unsaid(root: str, found: Chain) -> tuple[str, ...]:
     """The warnings that no report has given yet, a sentence each."""
-    said = (tree.read_bytes(root, WARNED) or b"").decode("utf-8", "replace").splitlines()
+    said = _said(root).splitlines()
     return tuple(each.warning for each in _short(found) if key(each) not in said)
 
 
 def note(root: str, found: Chain) -> None:
     """Note what is too small now. What is no longer so is forgotten, and would be said again."""
     lines = "".join(f"{key(each)}\n" for each in _short(found))
-    if lines == (tree.read_bytes(root, WARNED) or b"").decode("utf-8", "replace"):
+    if lines == _said(root):
         return
     try:
         outcome.keep_note(state.inside(state.place(root), WARNED), lines)
     except OSError as error:
         log.say(log.WARNING, f"/{WARNED}: {error.strerror}; the next boot will give the same warning again")
+
+
+def _said(root: str) -> str:
+    """The note that was left; "" for none."""
+    return (tree.read_bytes(provisioned_root(root), WARNED) or b"").decode("utf-8", "replace")
 
 
 def _short(found: Chain) -> tuple[Room, ...]:
