@@ -46,6 +46,22 @@ ARMED: dict[str, Any] = {
         "sysroot/var/crash/202601010000/dump.202601010000": "",
     },
 }
+FIRST, SECOND = (f"/ostree/deploy/debian/deploy/{digit * 64}.0" for digit in "ab")
+UPDATED: dict[str, Any] = {
+    **ARMED,
+    "cmdline": f"ostree={FIRST} root=UUID=1 crashkernel=16M\n",
+    "options": f"ostree={FIRST} root=UUID=1 crashkernel=16M",
+    "extra": {
+        **ARMED["extra"],
+        f"sysroot{FIRST}/usr/lib/os-release": "",
+        f"sysroot{SECOND}/usr/lib/modules/7.3/vmlinuz": "",
+        f"sysroot{SECOND}/usr/lib/modules/7.3/initramfs.img": bytes(1 << 20),
+        "boot/loader.1/entries/ostree-2.conf": f"version 2\noptions ostree={SECOND} crashkernel=16M\n",
+    },
+}
+BUILT: dict[str, Any] = {
+    "extra": {"sysroot/usr/bin/kdumpctl": "", "proc/sys/kernel/osrelease": "7.2\n", "boot/ostree/d-1/initramfs-7.2kdump.img": "x"}
+}
 SAMPLES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "plan --json": (
         ("a change", {}),
@@ -54,6 +70,9 @@ SAMPLES: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     ),
     "status --json": (
         ("armed", ARMED),
+        ("an update is pending", UPDATED),
+        ("an update without a kernel", {**UPDATED, "extra": {**UPDATED["extra"], f"sysroot{SECOND}/usr/lib/modules/7.4/vmlinuz": ""}}),
+        ("built on this machine", BUILT),
         ("what only a shell knows", {"extra": {**KDUMP_TOOLS, "sysroot/etc/default/kdump-tools": "KDUMP_CMDLINE=$(a)\n"}}),
         ("not wanted", {"ignition": NO_WISH, "preset": None, "crash_size": None}),
     ),

@@ -14,7 +14,7 @@ from orchestrator import cli
 from orchestrator.decide import decision
 from orchestrator.errors import KdumpKargError, Refusal, UsageError
 from orchestrator.facts import bootstate, conf
-from orchestrator.report import delivery, links
+from orchestrator.report import delivery, links, shortage
 from orchestrator.rules import crashkernel_value, defaults
 from orchestrator.rules.defaults import Hardware
 from orchestrator.system import bootfs
@@ -140,6 +140,7 @@ def test_the_files_are_the_programs() -> None:
         delivery.ISSUE,
         bootfs.MOUNT_POINT,
         bootstate.BEGUN,
+        shortage.WARNED,
         f"boot/{bootstate.STAMP}",
         f"boot/{bootstate.MARKER}",
         f"boot/{bootstate.ENTRIES}",
