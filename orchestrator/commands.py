@@ -46,6 +46,8 @@ def report(target: Target) -> int:
         log.say(log.NOTICE if found.armed else log.ERROR, found.verdict)
         if given.proof is not None:
             log.say(log.NOTICE if given.proof.proven else log.WARNING, proof_link.told(given.proof))
+        for warning in given.unsaid:
+            log.say(log.WARNING, warning)
         if target.live:
             delivery.show_on_consoles()
     return chain.exit_status(found)

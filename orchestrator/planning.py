@@ -13,7 +13,7 @@ from orchestrator.decide import decision, impact, loadable, sizing, upcoming
 from orchestrator.decide.decision import Decision, Kind, Wanted
 from orchestrator.decide.plan import Plan, make, swept
 from orchestrator.errors import Refusal
-from orchestrator.facts import backend, bootstate, capture_kernel, deployments, intent, loader, machine, sealing
+from orchestrator.facts import backend, bootstate, capture_kernel, deployments, intent, loader, machine, next_deployment, sealing
 from orchestrator.facts.bootstate import BootState
 from orchestrator.facts.intent import Intent
 from orchestrator.facts.machine import Machine, Surroundings
@@ -65,16 +65,40 @@ def gather(target: Target) -> Facts:
     found = machine.read(target.root)
     log.debug("machine", found)
     running = decision.running(wish, here, found)
-    if running is not None:
-        is_later = running.kind is Kind.ACTIVE and not (here.initramfs or decision.is_first_boot(here))
-        return Facts(here, running, later=(wish, found) if is_later else None)
-    return _asked(here, wish, found)
+    if running is None:
+        return _asked(here, wish, found)
+    is_later = running.kind is Kind.ACTIVE and not (here.initramfs or decision.is_first_boot(here))
+    facts = Facts(here, running, later=(wish, found) if is_later else None)
+    return _outgrown(target, facts) if is_later and not left_over(target, here) else facts
 
 
 def _asked(here: Surroundings, wish: Intent, found: Machine) -> Facts:
     """The facts where the running command line does not settle it. Raises as decision.want()."""
     wanted = decision.want(wish, found)
     return Facts(here, decision.reserves_nothing(wanted, found), Question(wish, found, wanted))
+
+
+def _outgrown(target: Target, facts: Facts) -> Facts:
+    """What settles the matter, or the question that is left where `auto` has become too small since it was written.
+
+    An update can bring a larger kernel or initramfs. What runs by itself does not question the value on the line: not in the
+    initramfs or in a first boot, nor where an earlier run's work is to be finished first.
+    """
+    if facts.later is None or facts.settled is None or facts.settled.wanted is None:
+        return facts
+    (wish, found), settled, running = facts.later, facts.settled, facts.settled.wanted
+    try:
+        captures = next_deployment.captures(target.root, tree.resolve(target.root, "boot"), facts.here.cmdline)
+    except Refusal as refusal:
+        log.debug("needed now", refusal)
+        return facts
+    least = max((sizing.needed(each, found.arch.name) for each in captures), default=0)
+    judged = sizing.outgrown(wish, found, running, least)
+    log.debug("needed now", judged)
+    if judged.crashkernel != running.crashkernel:
+        return Facts(facts.here, question=Question(wish, found, judged))
+    but = f", which is {judged.warning}" if judged.warning else ""
+    return replace(facts, settled=Decision(Kind.ACTIVE, settled.reason + but, judged))
 
 
 def plan(target: Target) -> Plan:
@@ -135,7 +159,7 @@ def decide(target: Target, boot: str, found: BootState, facts: Facts) -> Decisio
     assert facts.question is not None  # gather() leaves one of the two
     asked = facts.question
     used = backend.read(provisioned_root(target.root), boot, asked.machine.arch.name)
-    present = decision.in_entry(asked.intent, asked.machine, found)
+    present = decision.in_entry(asked.intent, asked.machine, found, decision.least(asked.wanted))
     due = _upcoming(target, boot, facts.here, present.crashkernel) if present else ""
     decided = decision.decide(asked.intent, facts.here, asked.machine, asked.wanted, found, used, due or decision.REBOOT)
     if decided.kind is not Kind.CHANGE or asked.weighed:

@@ -156,7 +156,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("in the initramfs", {"extra": {"etc/initrd-release": ""}}, "this is the initramfs"),
     ("in the capture kernel", {"extra": {"proc/vmcore": ""}}, "this is the capture kernel"),
     ("no sysrq", {"extra": {"proc/sysrq-trigger": None}}, "/proc/sysrq-trigger is missing: the kernel was built without"),
-    ("the dump goes elsewhere", {"extra": {"etc/default/kdump-tools": "SSH=a@b\n"}}, "not go to a known directory"),
+    ("the dump goes elsewhere", {"extra": {"etc/default/kdump-tools": "SSH=a@b\n"}}, "a crash would prove nothing: kdump is NOT armed: target: the dump goes over"),
     ("pending in this boot", {"extra": {TEST: note()}}, "test a1 is pending in this boot already"),
     ("pending since another boot", {"extra": {TEST: note(boot="boot-0")}}, "has not been judged yet: run kdump-karg report"),
     ("a torn note", {"extra": {TEST: note()[:40]}}, f"/{TEST} is damaged"),

@@ -52,6 +52,22 @@ ARMED: dict[str, Any] = {
         f"sysroot/{proof_record.PROOF}": proof_record.encode(PROVEN),
     },
 }
+FIRST, SECOND = (f"/ostree/deploy/debian/deploy/{digit * 64}.0" for digit in "ab")
+NEXT: dict[str, Any] = {
+    **ARMED,
+    "cmdline": f"ostree={FIRST} root=UUID=1 crashkernel=16M\n",
+    "options": f"ostree={FIRST} root=UUID=1 crashkernel=16M",
+    "extra": {
+        **ARMED["extra"],
+        f"sysroot{FIRST}/usr/lib/os-release": "",
+        f"sysroot{SECOND}/usr/lib/modules/7.3/vmlinuz": "",
+        f"sysroot{SECOND}/usr/lib/modules/7.3/initramfs.img": bytes(1 << 20),
+        "boot/loader.1/entries/ostree-2.conf": f"version 2\noptions ostree={SECOND} crashkernel=16M\n",
+    },
+}
+BUILT: dict[str, Any] = {
+    "extra": {"sysroot/usr/bin/kdumpctl": "", "proc/sys/kernel/osrelease": "7.2\n", "boot/ostree/d-1/initramfs-7.2kdump.img": "x"}
+}
 PENDING = {**ARMED, "options": f"{OPTIONS} crashkernel=32M"}
 UPDATED = "updated"  # in place of overrides: an update is there, which is booted next
 SAMPLES: dict[str, tuple[tuple[str, dict[str, Any] | str], ...]] = {
@@ -64,6 +80,9 @@ SAMPLES: dict[str, tuple[tuple[str, dict[str, Any] | str], ...]] = {
     "status --json": (
         ("armed", ARMED),
         ("a reboot is due", PENDING),
+        ("an update is pending", NEXT),
+        ("an update without a kernel", {**NEXT, "extra": {**NEXT["extra"], f"sysroot{SECOND}/usr/lib/modules/7.4/vmlinuz": ""}}),
+        ("built on this machine", BUILT),
         ("what only a shell knows", {"extra": {**KDUMP_TOOLS, "sysroot/etc/default/kdump-tools": "KDUMP_CMDLINE=$(a)\n"}}),
         ("not wanted", {"ignition": NO_WISH, "preset": None, "crash_size": None}),
         ("of a known size", {**ARMED, "extra": {"sysroot/etc/sysconfig/kdump": "", "proc/meminfo": "MemFree: 4 kB\n"}}),

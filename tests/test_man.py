@@ -14,7 +14,7 @@ from orchestrator import cli
 from orchestrator.decide import decision
 from orchestrator.errors import KdumpKargError, Refusal, UsageError
 from orchestrator.facts import bootstate, conf, proof_record, record
-from orchestrator.report import delivery, links
+from orchestrator.report import delivery, links, shortage
 from orchestrator.rules import crashkernel_value, defaults
 from orchestrator.rules.defaults import Hardware
 from orchestrator.system import bootfs
@@ -145,6 +145,7 @@ def test_the_files_are_the_programs() -> None:
         proof_record.PROOF,
         record.WRITTEN,
         record.UNDONE,
+        shortage.WARNED,
         f"boot/{bootstate.STAMP}",
         f"boot/{bootstate.MARKER}",
         f"boot/{bootstate.ENTRIES}",

@@ -24,6 +24,7 @@ INITRD = "KDUMP_INITRD=/usr/lib/modules/$(uname -r)/initramfs.img\n"
 LARGE = Config().enable(KDUMP_UNIT).file(SETTINGS, INITRD, append=True)
 CRASH_TIMEOUT = 600.0
 FAILING_MIB = 160
+WARNED_OF = "a dump may fail"
 TOO_SMALL = "too small: the capture kernel needs about"
 
 
@@ -63,7 +64,7 @@ def test_a_size_that_is_warned_of_does_not_capture(boot: Boot) -> None:
     guest.settled(machine)
     assert guest.kdump(machine) == guest.Kdump(FAILING_MIB * MIB, loaded=True)
     assert TOO_SMALL in first_boot_log(machine)
-    assert "a dump may fail" in " ".join(status(machine)["warnings"])
+    assert WARNED_OF in " ".join(status(machine)["warnings"])
     resets = machine.reset_count
     machine.crash()
     machine.wait_serial("Kernel panic - not syncing: sysrq triggered crash")
@@ -74,3 +75,23 @@ def test_a_size_that_is_warned_of_does_not_capture(boot: Boot) -> None:
     assert machine.reset_count == resets + 1
     assert machine.run("find /var/crash -name 'dump*' -o -name 'vmcore*'").text == ""
     assert status(machine)["vmcore"] is None
+    # Told once: nothing has changed since the report before the panic.
+    assert WARNED_OF not in machine.run("journalctl --boot --output=cat --unit=kdump-karg-report.service").text
+
+
+def test_auto_that_has_become_too_small_is_raised_by_apply(boot: Boot) -> None:
+    """The default was enough on day one; with a larger capture initramfs it is not, and status names the command."""
+    machine = boot(ignition=Config().enable(KDUMP_UNIT))
+    machine.wait_boot()
+    guest.settled(machine)
+    assert status(machine)["warnings"] == [] and guest.kdump(machine).reserved == 192 * MIB
+    machine.run(f"echo '{INITRD}' >> {SETTINGS}; systemctl restart {KDUMP_UNIT}", timeout=300.0)
+    (warning,) = status(machine)["warnings"]
+    assert warning.endswith("run kdump-karg apply and reboot")
+    assert "CHANGE" in machine.run("kdump-karg apply 2>&1").text
+    machine.reboot()
+    machine.wait_boot()
+    guest.settled(machine)
+    found = guest.kdump(machine)
+    assert found.loaded and found.reserved > 192 * MIB and status(machine)["warnings"] == []
+    assert f"crashkernel=512M-:{found.reserved // MIB}M" in guest.options(guest.entry(machine)).split()

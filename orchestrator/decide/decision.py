@@ -147,14 +147,24 @@ def asked_for(intent: Intent, values: tuple[str, ...], machine: Machine) -> bool
     return found == text
 
 
-def in_entry(intent: Intent, machine: Machine, boot: BootState) -> Wanted | None:
-    """What the entry reserves already, where that is what the intent asks for, else None."""
+def in_entry(intent: Intent, machine: Machine, boot: BootState, bytes_needed: int = 0) -> Wanted | None:
+    """What the entry reserves already, where that is what the intent asks for and not less than is needed, else None."""
     values = cmdline.crashkernel_values(boot.options.text)
     fits = _size(_spelled_out(boot.options.text)) < machine.arch.command_line_size
     if not (values and fits and asked_for(intent, values, machine)):
         return None
     present = crashkernel.evaluate(boot.options.text, machine.memory, machine.arch).total
-    return Wanted(cmdline.in_force(values) or values[-1], f"/boot/{boot.path}", present) if present else None
+    if not present or present < bytes_needed:
+        return None
+    return Wanted(cmdline.in_force(values) or values[-1], f"/boot/{boot.path}", present)
+
+
+def least(wanted: Wanted) -> int:
+    """What an entry must reserve for nothing to be left to do, in bytes. (What nobody could give is not asked for.)
+
+    A day-two run that raises what runs is not done while the entry has less.
+    """
+    return min(wanted.needed_bytes, wanted.reserved_bytes)
 
 
 def decide(
@@ -167,7 +177,7 @@ def decide(
     due: str = REBOOT,
 ) -> Decision:
     """CHANGE, PENDING or REFUSE, once the boot file system has been read. `due`: what is to be done about a PENDING one."""
-    present = in_entry(intent, machine, boot)
+    present = in_entry(intent, machine, boot, least(wanted))
     if present:
         reason = f"/boot/{boot.path} has crashkernel={present.crashkernel} but the running kernel does not: {due}"
         return Decision(Kind.PENDING, reason, present)

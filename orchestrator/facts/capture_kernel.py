@@ -15,6 +15,8 @@ from orchestrator.system.target import provisioned_root
 DEBIAN_SETTINGS = "etc/default/kdump-tools"
 DEBIAN_INITRD = "/var/lib/kdump/initrd.img"  # kdump-tools' own default, a link to the one of the running version
 RELEASE = "proc/sys/kernel/osrelease"
+SHIPPED = "/usr/"  # what lies below it comes with the image, and another deployment has its own
+MODULES = "usr/lib/modules"  # where ostree has every deployment's kernel, as KVER/vmlinuz
 RELEASE_WORDS = ("$(uname -r)", "`uname -r`", "${KVER}", "$KVER")
 KERNEL = 64 << 20  # where /proc/iomem does not tell: more than any distribution's kernel has been seen to take
 # A kdump initramfs is taken for one part in so many of the machine's own. Seen on Fedora CoreOS: 39 to 66 MB, with Ignition's
@@ -52,21 +54,47 @@ def read(root: str, boot: str, line: str, entry: str = "") -> CaptureKernel | No
     the running one, so that /proc/iomem tells its size, as kdumpctl's get_kernel_size() has it in the end.
     """
     provisioned = provisioned_root(root)
-    release = (_text(root, RELEASE) or "").strip()
+    release = running_release(root)
     settings = _text(provisioned, DEBIAN_SETTINGS)
-    found = _made(provisioned, boot, release, settings) or _expected(boot, entry, settings)
+    found = _made(provisioned, provisioned, boot, release, settings) or _expected(boot, entry, settings)
+    return _with(root, line, settings, found, running_bytes(root)) if found else None
+
+
+def read_other(root: str, boot: str, line: str, image: str, release: str, kernel: int) -> CaptureKernel | None:
+    """As `read`, for the kernel `release` of `kernel` bytes, of another deployment, whose directory is `image`.
+
+    Its settings are those of the running system, which ostree merges into the other one's.
+    """
+    provisioned = provisioned_root(root)
+    settings = _text(provisioned, DEBIAN_SETTINGS)
+    found = _made(provisioned, image, boot, release, settings)
     if found is None:
-        return None
-    archive, path = found
-    iomem = _text(root, memory.IOMEM, tree.LARGEST_OF_KERNEL) or ""
+        path = f"{MODULES}/{release}/initramfs.img"
+        own = initrd.read(image, path)
+        found = (expected(own, packed=settings is None), f"that kdump will make of its /{path}") if own else None
+    return _with(root, line, settings, found, kernel) if found else None
+
+
+def running_release(root: str) -> str:
+    """The running kernel's release; "" where the kernel's files do not tell."""
+    return (_text(root, RELEASE) or "").strip()
+
+
+def running_bytes(root: str) -> int:
+    """What the running kernel takes."""
+    return kernel_bytes(_text(root, memory.IOMEM, tree.LARGEST_OF_KERNEL) or "") or KERNEL
+
+
+def _with(root: str, line: str, settings: str | None, found: tuple[Initrd, str], kernel: int) -> CaptureKernel:
+    """A capture kernel of this size with the initramfs that was found."""
     return CaptureKernel(
-        kernel=kernel_bytes(iomem) or KERNEL,
-        initrd=archive,
-        path=path,
+        kernel=kernel,
+        initrd=found[0],
+        path=found[1],
         # The kernel keeps an initramfs in a tmpfs where no root= is given (linux init/do_mounts.c init_rootfs()), which
         # may fill half of the memory; kdump-utils always takes root= out (prepare_cmdline()), Debian's does not.
         in_tmpfs=settings is None or cmdline.value(line, "root") is None,
-        memory=_memory(iomem),
+        memory=_memory(_text(root, memory.IOMEM, tree.LARGEST_OF_KERNEL) or ""),
         unlock=max((volume.unlock_bytes for volume in volumes.read(root)), default=0),
     )
 
@@ -93,12 +121,12 @@ def _memory(iomem: str) -> int:
         return 0
 
 
-def _made(provisioned: str, boot: str, release: str, settings: str | None) -> tuple[Initrd, str] | None:
-    """The capture kernel's own initramfs, where it has been made already."""
+def _made(provisioned: str, image: str, boot: str, release: str, settings: str | None) -> tuple[Initrd, str] | None:
+    """The capture kernel's own initramfs, where it has been made already. `image`: the directory whose /usr it may be in."""
     if settings is not None:
-        path = debian_initrd(settings, release)
-        archive = initrd.read(provisioned, path) if path else None
-        return (archive, path) if archive else None
+        paths = debian_paths(debian_initrd(settings, release), release, booted=image == provisioned)
+        found = ((initrd.read(image if path.startswith(SHIPPED) else provisioned, path), path) for path in paths)
+        return next(((archive, path) for archive, path in found if archive), None)
     name = f"initramfs-{release}kdump.img"
     for directory in tree.names(boot, "ostree"):
         archive = initrd.read(boot, f"ostree/{directory}/{name}")
@@ -108,12 +136,26 @@ def _made(provisioned: str, boot: str, release: str, settings: str | None) -> tu
     return (archive, f"/var/lib/kdump/{name}") if archive else None
 
 
+def debian_paths(path: str, release: str, *, booted: bool) -> tuple[str, ...]:
+    """Where the initramfs of KDUMP_INITRD is, for this kernel.
+
+    The default is a link, which kdump-config turns to the file of the running kernel when it loads (manage_symlinks()).
+    """
+    if path != DEBIAN_INITRD:
+        return (path,) if path else ()
+    return (f"{path}-{release}", path) if booted else (f"{path}-{release}",)
+
+
 def debian_initrd(settings: str, release: str) -> str:
     """KDUMP_INITRD in /etc/default/kdump-tools' text, the shell's words for the version replaced; "" where it has others."""
-    path = DEBIAN_INITRD
+    return debian_path(settings, release, "KDUMP_INITRD", DEBIAN_INITRD)
+
+
+def debian_path(settings: str, release: str, variable: str, path: str) -> str:
+    """A variable of /etc/default/kdump-tools' text that names a file, `path` where it is not set; as debian_initrd()."""
     for line in settings.splitlines():
         key, equals, value = line.strip().partition("=")
-        if key == "KDUMP_INITRD" and equals:
+        if key == variable and equals:
             path = value.strip("\"'")
     for word in RELEASE_WORDS:
         path = path.replace(word, release)

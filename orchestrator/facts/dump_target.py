@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from orchestrator.errors import Refusal
 from orchestrator.facts import memory_use
 from orchestrator.facts.memory_use import Usage
 from orchestrator.rules import dump_target, known_hosts
@@ -88,6 +89,17 @@ def read(target: Target, package: Package, config: Assignments, reserved: int) -
     )
 
 
+def directory(root: str, package: Package, config: Assignments) -> str:
+    """The directory of this machine that dumps go to; "" where that is elsewhere, another machine's, or not known."""
+    provisioned = provisioned_root(root)
+    try:
+        found = _destination(provisioned, package, config)
+        here = found.kind is Kind.DIRECTORY and not _is_distant(_mount_of_directory(root, provisioned, found.place))
+    except Refusal:
+        return ""
+    return found.place if here else ""
+
+
 def _destination(provisioned: str, package: Package, config: Assignments) -> Destination:
     """What the package's own configuration says."""
     if package is Package.KDUMP_UTILS:
@@ -100,26 +112,28 @@ def _local(target: Target, provisioned: str, found: Destination) -> Local:
     """A directory, or the file system of a device."""
     if found.kind not in (Kind.DIRECTORY, Kind.FILE_SYSTEM):
         return Local()
-    mounts = _mounts(target.root)
     if found.kind is Kind.FILE_SYSTEM:
-        return _device(target, mounts, found.place)
-    # The path as it is written comes first: following its links looks at what may be on a server.
-    written = _mount(target, mounts, provisioned + found.place)
-    if _is_distant(written):
-        return Local(written, distant=True)
-    where = tree.resolve(provisioned, found.place)
-    mount = _mount(target, mounts, where)
+        return _device(target, _mounts(target.root), found.place)
+    mount = _mount_of_directory(target.root, provisioned, found.place)
     if _is_distant(mount):
         return Local(mount, distant=True)
-    place = _nearest(where)
+    place = _nearest(tree.resolve(provisioned, found.place))
     if not target.live:
         return Local(mount, file=not os.path.isdir(place))
     return Local(mount, free_space.free_bytes(place), free_space.free_inodes(place) == 0, not os.path.isdir(place))
 
 
-def _mount(target: Target, mounts: tuple[Mount, ...], place: str) -> Mount | None:
+def _mount_of_directory(root: str, provisioned: str, path: str) -> Mount | None:
+    """What is mounted there, or on the way there where that is another machine's."""
+    mounts = _mounts(root)
+    # The path as it is written comes first: following its links looks at what may be on a server.
+    written = _mount(root, mounts, provisioned + path)
+    return written if _is_distant(written) else _mount(root, mounts, tree.resolve(provisioned, path))
+
+
+def _mount(root: str, mounts: tuple[Mount, ...], place: str) -> Mount | None:
     """What is mounted there. The kernel's mount points are those below the root."""
-    return bootfs.containing(mounts, place[len(target.root) :] or "/")
+    return bootfs.containing(mounts, place[len(root) :] or "/")
 
 
 def _is_distant(mount: Mount | None) -> bool:

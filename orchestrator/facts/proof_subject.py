@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.errors import Refusal
-from orchestrator.facts import capture_kernel, dump_directory, kdumpconf, machine
+from orchestrator.facts import capture_kernel, dump_target, kdumpconf, machine
 from orchestrator.rules import cmdline
 from orchestrator.rules.capture_cmdline import Facts, Package
 from orchestrator.system import digest, tree
@@ -56,7 +56,7 @@ def read(root: str, capture: Facts | None, line: str | None, reserved: int | Non
         digest.of_text(comparable(line)) if line else "",
         reserved or 0,
         (cmdline.in_force(values) or "") if values else "",
-        dump_directory.read(provisioned, capture) if capture else "",
+        dump_target.directory(root, capture.package, capture.config) if capture else "",
     )
 
 

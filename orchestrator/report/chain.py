@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from orchestrator.decide import sizing
 from orchestrator.decide.proof import Standing
+from orchestrator.decide.room import Room
 from orchestrator.errors import Refusal
-from orchestrator.facts import capture_kernel, dumps, intent, machine
-from orchestrator.report import links, pending, proof_link, target_link
+from orchestrator.facts import dumps, intent, machine
+from orchestrator.facts.capture_files import CaptureFiles
+from orchestrator.report import links, pending, proof_link, rooms, target_link
 from orchestrator.report.links import Capture, Link
 from orchestrator.report.pending import Pending
-from orchestrator.report.target_link import Room
+from orchestrator.report.target_link import Space
 from orchestrator.rules import cmdline
-from orchestrator.system import tree
 from orchestrator.system.target import Target
 from orchestrator.write import outcome
 
@@ -31,7 +31,9 @@ class Chain:
     """All links in order up to and with the first broken one, and what is shown as well.
 
     `reserved` is what the kernel set aside and `needed` what the capture kernel is estimated to need, in bytes; None where
-    there is no number. `room`: how much is free where the dump goes; `proof`: what a crash has proven.
+    there is no number. `files`: what the capture kernel is loaded from. `rooms`: reserved beside needed, for the booted
+    deployment and for the one that is booted next, if that is another. `space`: how much is free where the dump goes.
+    `proof`: what a crash has proven. `pending`: what is written and not in force yet.
     """
 
     wanted: bool
@@ -40,9 +42,11 @@ class Chain:
     reserved: int | None = None
     needed: int | None = None
     capture: Capture | None = None
-    room: Room | None = None
+    files: CaptureFiles | None = None
+    rooms: tuple[Room, ...] = ()
+    space: Space | None = None
     proof: Standing | None = None
-    pending: Pending | None = None  # what is written and not in force yet
+    pending: Pending | None = None
 
     @property
     def broken(self) -> Link | None:
@@ -59,17 +63,12 @@ class Chain:
         """What may cost a dump some day, a sentence each."""
         if not self.wanted:
             return ()
-        return (*self._shortage, *(self.capture.warnings if self.capture else ()))
+        return (*self.shortages, *(self.capture.warnings if self.capture else ()))
 
     @property
-    def _shortage(self) -> tuple[str, ...]:
-        """Less is reserved than is needed."""
-        if not self.reserved or self.needed is None or self.reserved >= self.needed:
-            return ()
-        return (
-            f"about {-(-self.needed >> 20)} MiB are needed and {self.reserved >> 20} MiB are reserved, "
-            "so that a dump may fail: give a larger crashkernel=",
-        )
+    def shortages(self) -> tuple[str, ...]:
+        """Of which deployments less is reserved than is needed, and what mends it; a sentence each."""
+        return tuple(each.warning for each in self.rooms if each.short)
 
     @property
     def verdict(self) -> str:
@@ -98,10 +97,12 @@ def read(target: Target) -> Chain:
     reserved = links.kexec(root, links.CRASH_SIZE)
     loaded = links.kexec(root, links.CRASH_LOADED) == 1
     line = links.read_capture(root, loaded)
-    place = target_link.read(target, line, reserved)
     known = None if isinstance(line, Link) else line
+    beside = rooms.read(root, wish, here.cmdline, reserved)
+    needed = beside[0].needed
+    files = links.read_files(root, loaded)
+    place = target_link.read(target, line, reserved)
     proof = proof_link.read(root, known, reserved)
-    needed = _needed(root)
     due = pending.read(target, here)
     walk: tuple[Callable[[], Link], ...] = (
         lambda: links.intent_link(wish),
@@ -109,7 +110,7 @@ def read(target: Target) -> Chain:
         lambda: links.entry_link(target, here),
         lambda: links.cmdline_link(values, due),
         lambda: links.reserved_link(root, here, reserved, needed),
-        lambda: links.loaded_link(loaded, reserved),
+        lambda: links.loaded_link(loaded, reserved, files),
         lambda: line if isinstance(line, Link) else links.capture_link(line),
         lambda: target_link.link(place, line),
         lambda: proof_link.link(proof),
@@ -119,17 +120,8 @@ def read(target: Target) -> Chain:
         found.append(link())
         if not found[-1].ok:
             break
-    return Chain(True, tuple(found), vmcore, reserved, needed, known, target_link.room(place), proof, due)
-
-
-def _needed(root: str) -> int | None:
-    """What the capture kernel is estimated to need, in bytes; None where that is not known."""
-    try:
-        line = machine.surroundings(root).cmdline
-        found = capture_kernel.read(root, tree.resolve(root, "boot"), line)
-        return sizing.needed(found, machine.architecture(root)) if found else None
-    except Refusal:
-        return None
+    space = target_link.space(place)
+    return Chain(True, tuple(found), vmcore, reserved, needed, known, files, beside, space, proof, due)
 
 
 def exit_status(chain: Chain) -> int:

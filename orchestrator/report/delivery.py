@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The report, on journal and login console: once after provisioning, and in every boot that is not armed."""
+"""The report, on journal and login console: once after provisioning, in every boot that is not armed, and once for every change
+after which less is reserved than is needed."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from orchestrator import log
 from orchestrator.errors import Failure
 from orchestrator.facts.proof_record import Proof
-from orchestrator.report import chain, metrics, proof_link, show
+from orchestrator.report import chain, metrics, proof_link, shortage, show
 from orchestrator.report.chain import Chain
 from orchestrator.system import process, tree
 from orchestrator.system.target import Target
@@ -22,14 +23,16 @@ METRICS = "run/kdump-karg/kdump_karg.prom"  # node_exporter's textfile collector
 
 @dataclass(frozen=True)
 class Report:
-    """What was found, and whether it is to be reported: a report was asked for, or kdump is wanted and not armed.
+    """What was found, and whether it is to be reported.
 
-    `proof`: what came of a test that this report has judged, which is to be reported as well.
+    `news`: a report was asked for, or kdump is wanted and not armed, or a test was judged, or too little is reserved and that
+    was not said yet. `proof`: what came of the test. `unsaid`: the sentences on too little memory.
     """
 
     chain: Chain
     news: bool
     proof: Proof | None = None
+    unsaid: tuple[str, ...] = ()
 
 
 def give(target: Target) -> Report:
@@ -39,7 +42,8 @@ def give(target: Target) -> Report:
     """
     judged = _judged(target)
     found = chain.read(target)
-    news = judged is not None or is_due(target.root) or (found.wanted and not found.armed)
+    unsaid = shortage.unsaid(target.root, found)
+    news = judged is not None or bool(unsaid) or is_due(target.root) or (found.wanted and not found.armed)
     texts = {STATUS: show.chain_json(found), METRICS: metrics.text(found)}
     if found.wanted and news:
         texts[ISSUE] = issue(found)
@@ -50,7 +54,8 @@ def give(target: Target) -> Report:
             os.unlink(tree.resolve(target.root, path, last=False))
         except FileNotFoundError:
             continue
-    return Report(found, news, judged)
+    shortage.note(target.root, found)
+    return Report(found, news, judged, unsaid)
 
 
 def _judged(target: Target) -> Proof | None:

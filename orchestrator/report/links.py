@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from orchestrator.decide.decision import Kind
 from orchestrator.errors import KdumpKargError, Refusal
-from orchestrator.facts import bootstate, deployments, kdumpconf, machine, record, unit
+from orchestrator.facts import bootstate, capture_files, deployments, kdumpconf, machine, record, unit
+from orchestrator.facts.capture_files import CaptureFiles
 from orchestrator.facts.intent import Intent
 from orchestrator.facts.machine import Surroundings
 from orchestrator.facts.record import Record
@@ -126,12 +127,33 @@ def _prediction(root: str, here: Surroundings) -> str:
     return f'the kernel\'s rules say "{problem}": give a size that fits'
 
 
-def loaded_link(loaded: bool, reserved: int | None) -> Link:
-    """Is the capture kernel in place?"""
-    if loaded:
-        return Link("loaded", True, f"the capture kernel is loaded into {(reserved or 0) >> 20} MiB of reserved memory")
-    names = " or ".join(unit.KDUMP_UNITS)
-    return Link("loaded", False, "no capture kernel is loaded", f"look at the log of {names}, and enable it if it did not run")
+def read_files(root: str, loaded: bool) -> CaptureFiles | None:
+    """The files that the capture kernel is loaded from; None where they are not known."""
+    try:
+        return capture_files.read(root, tree.resolve(root, "boot"), loaded=loaded)
+    except Refusal:
+        return None
+
+
+def loaded_link(loaded: bool, reserved: int | None, files: CaptureFiles | None = None) -> Link:
+    """Is the capture kernel in place, and does its initramfs have the modules of that very kernel?
+
+    The capture kernel may be another one than the kernel that will crash, so only these two are held against each other.
+    """
+    if not loaded:
+        names = " or ".join(unit.KDUMP_UNITS)
+        return Link("loaded", False, "no capture kernel is loaded", f"look at the log of {names}, and enable it if it did not run")
+    detail = f"the capture kernel is loaded into {(reserved or 0) >> 20} MiB of reserved memory"
+    if files is None or not files.kernel_release:
+        return Link("loaded", True, detail)
+    if files.apart:
+        reason = (
+            f"the capture kernel is {files.kernel_release} and its initramfs {files.initrd} was made for "
+            f"{files.initrd_release}, whose modules it cannot load"
+        )
+        mend = f"have the initramfs made for {files.kernel_release} and load again, or name the one that the image has for it"
+        return Link("loaded", False, reason, mend)
+    return Link("loaded", True, f"{detail}, made for kernel {files.kernel_release}")
 
 
 def read_capture(root: str, loaded: bool) -> Capture | Link:

@@ -43,10 +43,10 @@ def _of_chain(found: Chain) -> Iterator[Gauge]:
         yield Gauge("reserved_bytes", "What the kernel has set aside for the capture kernel.", found.reserved)
     if found.needed is not None:
         yield Gauge("needed_bytes", "What the capture kernel is estimated to need.", found.needed)
-    if found.room is not None and found.room.free is not None:
-        yield Gauge("target_free_bytes", "What is free where the dump goes.", found.room.free)
-    if found.room is not None and found.room.largest is not None:
-        yield Gauge("target_dump_bytes", "What a dump may take there at most.", found.room.largest)
+    if found.space is not None and found.space.free is not None:
+        yield Gauge("target_free_bytes", "What is free where the dump goes.", found.space.free)
+    if found.space is not None and found.space.largest is not None:
+        yield Gauge("target_dump_bytes", "What a dump may take there at most.", found.space.largest)
 
 
 def _of_proof(proof: Standing | None) -> Iterator[Gauge]:

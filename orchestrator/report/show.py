@@ -8,9 +8,11 @@ import json
 
 from orchestrator.decide.plan import FileChange, Plan
 from orchestrator.decide.proof import Standing
+from orchestrator.decide.room import Room
+from orchestrator.facts.capture_files import CaptureFiles, Origin
 from orchestrator.report.chain import Chain
 from orchestrator.report.links import NAMES, Capture
-from orchestrator.report.target_link import Room
+from orchestrator.report.target_link import Space
 
 
 def diff(change: FileChange) -> str:
@@ -72,6 +74,8 @@ def chain_table(found: Chain) -> str:
     if found.broken is not None and found.broken.mend:
         rows.append(("", "how to mend it", found.broken.mend))
     rows += [("-", name, "not looked at") for name in NAMES[len(found.links) :]]
+    rows += [("", "capture initramfs", initramfs(found.files))] if found.files and found.files.initrd else []
+    rows += [("", f"{each.whose.value} deployment", room_text(each)) for each in found.rooms[1:]]
     rows.append(("", "last vmcore", found.vmcore or "none"))
     rows += [("PENDING", "", found.pending.sentence)] if found.pending else []
     rows += [("WARNING", "", text) for text in found.warnings]
@@ -90,14 +94,54 @@ def chain_json(found: Chain) -> str:
         "links": [{"name": link.name, "ok": link.ok, "detail": link.detail} for link in found.links],
         "reserved_bytes": found.reserved,
         "needed_bytes": found.needed,
+        "capture_files": files_document(found.files) if found.files else None,
+        "next": room_document(found.rooms[1]) if found.rooms[1:] else None,
         "capture": capture_document(found.capture) if found.capture else None,
-        "target": room_document(found.room) if found.room else None,
+        "target": space_document(found.space) if found.space else None,
         "proof": proof_document(found.proof) if found.proof else None,
         "pending": found.pending.sentence if found.pending else None,
         "warnings": list(found.warnings),
         "vmcore": found.vmcore,
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+def initramfs(files: CaptureFiles) -> str:
+    """Where the capture kernel's initramfs comes from, and for which kernel it was made."""
+    source = "shipped in the image" if files.origin is Origin.IMAGE else "built on this machine"
+    return f"{files.initrd}, {source}" + (f" for kernel {files.initrd_release}" if files.initrd_release else "")
+
+
+def room_text(found: Room) -> str:
+    """Reserved beside needed, for another deployment than the booted."""
+    reserved = f"{(found.reserved or 0) >> 20} MiB will be reserved"
+    needed = "what is needed is not known" if found.needed is None else f"about {-(-found.needed >> 20)} MiB are needed"
+    unsure = "" if found.sized or found.needed is None else ", if its kernel takes as much as the running one"
+    return f"kernel {found.release or 'not known'}: {reserved}, {needed}{unsure}"
+
+
+def room_document(found: Room) -> dict[str, str | int | bool | None]:
+    """The same, as JSON shows it."""
+    return {
+        "state": found.whose.value,
+        "directory": f"/{found.directory}",
+        "kernel": found.release or None,
+        "reserved_bytes": found.reserved,
+        "needed_bytes": found.needed,
+        "kernel_sized": found.sized,
+        "warning": found.warning,
+    }
+
+
+def files_document(files: CaptureFiles) -> dict[str, str | None]:
+    """What the capture kernel is loaded from, as JSON shows it."""
+    return {
+        "kernel": files.kernel or None,
+        "kernel_release": files.kernel_release or None,
+        "initramfs": files.initrd or None,
+        "initramfs_release": files.initrd_release or None,
+        "initramfs_origin": files.origin.value if files.origin else None,
+    }
 
 
 def capture_document(found: Capture) -> dict[str, str | None]:
@@ -111,7 +155,7 @@ def capture_document(found: Capture) -> dict[str, str | None]:
     }
 
 
-def room_document(found: Room) -> dict[str, str | int | None]:
+def space_document(found: Space) -> dict[str, str | int | None]:
     """Where the dump goes and how much is free there, as JSON shows it."""
     return {"place": found.place, "free_bytes": found.free, "dump_bytes": found.largest}
 

@@ -32,7 +32,7 @@ PROPAGATE = {
 
 
 @dataclass(frozen=True)
-class Room:
+class Space:
     """Bytes that are free at the place, and bytes that a dump may take there; None where they are not known."""
 
     place: str
@@ -50,7 +50,7 @@ def read(target: Target, capture: Capture | Link, reserved: int | None) -> DumpT
         return Link(TARGET, True, f"not known: {error}")
 
 
-def room(found: DumpTarget | Link) -> Room | None:
+def space(found: DumpTarget | Link) -> Space | None:
     """The two numbers; None where the dump's place is not known."""
     if isinstance(found, Link) or found.destination.kind is Kind.UNKNOWN:
         return None
@@ -58,7 +58,7 @@ def room(found: DumpTarget | Link) -> Room | None:
     largest = None
     if found.usage is not None and wanted.level is not None:
         largest = dump_size.largest(found.usage, wanted.level) + wanted.spare
-    return Room(wanted.place, found.local.free, largest)
+    return Space(wanted.place, found.local.free, largest)
 
 
 def link(found: DumpTarget | Link, capture: Capture | Link) -> Link:
@@ -148,7 +148,7 @@ def _judged(found: DumpTarget) -> Link:
     if local.full:
         reason = f"{wanted.place}: no more files can be made there"
         return Link(TARGET, False, reason, f"remove some, or change {wanted.setting}")
-    known = room(found)
+    known = space(found)
     if known is None or known.free is None or known.largest is None:
         return Link(TARGET, True, f"{wanted.place}; not known: {_missing_number(found)}")
     numbers = f"{wanted.place}: {known.free >> 20} MiB are free, a dump may take up to {-(-known.largest >> 20)} MiB"

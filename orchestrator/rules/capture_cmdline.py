@@ -88,6 +88,14 @@ def recorded(text: str) -> str | None:
     return line.strip() if found and end else None
 
 
+def recorded_files(text: str) -> tuple[str, str]:
+    """The paths of kernel and initramfs in the same command, which kdump_load() puts behind the line; "" for none."""
+    words = text.rpartition('"')[2].split()
+    initrd = next((word.removeprefix("--initrd=") for word in words if word.startswith("--initrd=")), "")
+    kernel = words[-1] if words and not words[-1].startswith("-") else ""
+    return kernel, initrd
+
+
 def _known(facts: Facts, key: str, default: str = "") -> str:
     """A variable of the configuration. Raises _Unknown."""
     found = facts.config.get(key, default)

@@ -75,6 +75,17 @@ def keep(root: str, outcome: Outcome) -> None:
     _write(root, OUTCOME, f"{outcome.kind}\n{' '.join(outcome.reason.split())}\n")
 
 
+def keep_note(place: str, text: str) -> None:
+    """Leave a note for later boots at `place`, a path in /var; no note is left for an empty text. Raises OSError."""
+    if text:
+        _write_file(place, text)
+        return
+    try:
+        os.unlink(place)
+    except FileNotFoundError:
+        return
+
+
 def save_journal(root: str, var: str) -> None:
     """Copy the initramfs journal into the provisioned /var, before a reboot loses it.
 

@@ -220,7 +220,7 @@ def test_a_first_boot_that_raises_the_default(make: Make, capsys: Output) -> Non
 
 @pytest.mark.parametrize("conf", [None, "crashkernel=auto\n"])
 def test_a_raised_default_that_runs_is_active(make: Make, capsys: Output, conf: str | None) -> None:
-    line = f"{LATER_LINE} crashkernel=512M-:352M"
+    line = f"{LATER_LINE} root=UUID=1 crashkernel=512M-:352M"
     options = f"{OPTIONS} crashkernel=512M-:352M"
     sample = make(extra=BIG, iomem=iomem((0, 4 * GIB)), cmdline=line, conf=conf, stamp=False, config=False, options=options)
     assert call(sample, "plan", "--json") == 0

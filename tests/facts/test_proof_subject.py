@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""proof_subject.py and dump_directory.py: what a crash would prove, of each kdump package."""
+"""proof_subject.py: what a crash would prove, of each kdump package."""
 
 from __future__ import annotations
 

@@ -265,9 +265,8 @@ def test_status_as_json(make: Make) -> None:
     found = chain.read(target(make(**{**ARMED, "crash_loaded": "0\n"}, extra=extra)))
     document = json.loads(show.chain_json(found))
     assert list(document) == [
-        *("armed", "wanted", "verdict", "broken", "mend", "links", "reserved_bytes", "needed_bytes", "capture", "target", "proof"),
-        "pending",
-        *("warnings", "vmcore"),
+        *("armed", "wanted", "verdict", "broken", "mend", "links", "reserved_bytes", "needed_bytes", "capture_files", "next"),
+        *("capture", "target", "proof", "pending", "warnings", "vmcore"),
     ]
     assert (document["armed"], document["wanted"], document["broken"]) == (False, True, "loaded")
     assert document["mend"].startswith("look at the log of ") and document["verdict"] == found.verdict

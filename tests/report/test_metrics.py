@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from orchestrator.decide.proof import Standing, State
+from orchestrator.decide.room import Room, Whose
 from orchestrator.report import metrics
 from orchestrator.report.chain import Chain
 from orchestrator.report.links import NAMES, Link
 from orchestrator.report.metrics import Gauge
-from orchestrator.report.target_link import Room
+from orchestrator.report.target_link import Space
 from tests.sample import MIB
 
 SYSTEM_PYTHON = "/usr/bin/python3"  # Debian's, for Debian's python3-prometheus-client
@@ -27,7 +28,7 @@ families = text_string_to_metric_families(sys.stdin.read())
 print(json.dumps([[f.name, f.type, f.documentation, [[s.name, s.labels, s.value, s.timestamp] for s in f.samples]] for f in families]))
 """
 LINKS = tuple(Link(name, True, "x") for name in NAMES)
-ARMED = Chain(True, LINKS, None, 192 * MIB, 180 * MIB, None, Room("/var/crash", 900 * MIB, 300 * MIB))
+ARMED = Chain(True, LINKS, None, 192 * MIB, 180 * MIB, space=Space("/var/crash", 900 * MIB, 300 * MIB))
 BROKEN = Chain(True, (*LINKS[:3], Link("command line", False, "x")), None, 0, 180 * MIB)
 NOT_WANTED = Chain(False, (), None)
 
@@ -77,7 +78,7 @@ FILES: list[tuple[str, Chain, Standing | None, list[str]]] = [
     ("failed", NOT_WANTED, Standing(State.FAILED, 1764073200), ["wanted 0", "armed 0", "warnings 0", "proven 0"]),
     (
         "some numbers are missing",
-        Chain(True, LINKS, None, room=Room("UUID=1", None, 1)),
+        Chain(True, LINKS, None, space=Space("UUID=1", None, 1)),
         None,
         ["wanted 1", "armed 1", "warnings 0", "target_dump_bytes 1"],
     ),
@@ -90,7 +91,7 @@ def test_samples(found: Chain, proof: Standing | None, expected: list[str]) -> N
 
 
 def test_a_shortage_is_a_warning() -> None:
-    assert "warnings 1" in samples(metrics.text(Chain(True, LINKS, None, 1 * MIB, 2 * MIB)))
+    assert "warnings 1" in samples(metrics.text(replace(ARMED, rooms=(Room(Whose.BOOTED, "7.2", 1 * MIB, 2 * MIB, "add memory"),))))
 
 
 def parsed(text: str) -> Any:

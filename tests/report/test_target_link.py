@@ -13,7 +13,7 @@ from orchestrator.facts.dump_target import DumpTarget, Local, Remote
 from orchestrator.facts.memory_use import Usage
 from orchestrator.report import chain, target_link
 from orchestrator.report.links import Capture, Link
-from orchestrator.report.target_link import Room
+from orchestrator.report.target_link import Space
 from orchestrator.rules.capture_cmdline import Facts, Package, Prediction
 from orchestrator.rules.dump_target import Destination, Kind
 from orchestrator.rules.known_hosts import Known
@@ -150,7 +150,7 @@ def test_holds(found: DumpTarget, words: str) -> None:
 
 def test_more_must_be_free_where_the_dump_would_be_deleted_again() -> None:
     spare = changed(destination=dataclasses.replace(PLACE, spare=MIB))
-    assert target_link.room(spare) == Room("/var/crash", LARGEST, LARGEST + MIB)
+    assert target_link.space(spare) == Space("/var/crash", LARGEST, LARGEST + MIB)
     assert not target_link.link(spare, LINE).ok
 
 
@@ -188,7 +188,7 @@ def test_network(package: Package, place: Destination, line: Capture, networking
 def test_what_cannot_be_read_does_not_break_the_chain(make: Make) -> None:
     extra = {"sysroot/etc/sysconfig/kdump": "", "sysroot/etc/kdump.conf/x": ""}
     found = chain.read(Target(str(make(**ARMED, extra=extra).root), live=False))
-    assert found.armed and found.room is None
+    assert found.armed and found.space is None
     assert found.links[-2].detail == "not known: /etc/kdump.conf is a directory, not a regular file; put a regular file there"
 
 
@@ -196,5 +196,5 @@ def test_the_chain_ends_at_a_broken_target(make: Make) -> None:
     extra = {"sysroot/etc/sysconfig/kdump": "", "sysroot/etc/kdump.conf": "ssh dump@server\n"}
     found = chain.read(Target(str(make(**ARMED, extra=extra).root), live=False))
     assert found.broken is not None and found.broken.name == "target" and chain.exit_status(found) == 4
-    assert found.room is not None and found.room.place == "dump@server"
+    assert found.space is not None and found.space.place == "dump@server"
     assert found.verdict.startswith("kdump is NOT armed: target: dump@server: the key ")

@@ -21,8 +21,6 @@ MACHINE_MODULES = f"{COMMON_MODULES} bash busybox systemd-emergency ignition rig
 MACHINE_DRIVERS = (
     "virtio_pci virtio_blk virtio_console virtio_rng qemu_fw_cfg loop overlay erofs xfs vfat nls_ascii nls_cp437"
 )
-#: Of each kernel that the image or an update has: virtio_pci is built into some.
-CAPTURE_DRIVERS = "virtio_pci virtio_blk overlay"
 
 
 def build_machine(tree: Path) -> None:
@@ -36,18 +34,15 @@ def build_machine(tree: Path) -> None:
 
 
 def build_capture(tree: Path) -> None:
-    """Make the capture kernel's initramfs: it must unpack within a reservation of 192 MiB."""
+    """Make the capture kernel's initramfs, by the program that a machine can make its own with."""
     (tree / "usr/lib/kdump").mkdir(parents=True, exist_ok=True)
-    options = ["--modules", COMMON_MODULES, "--drivers", CAPTURE_DRIVERS]
-    _dracut(tree, "/usr/lib/kdump/initramfs.img", options, {"IN_KDUMP": "1"})
+    run_in_tree(tree, ["/usr/lib/rig/build-capture", kernel_version(tree), "/usr/lib/kdump/initramfs.img"])
 
 
-def _dracut(
-    tree: Path, target: str, options: Sequence[str], environment: dict[str, str] | None = None
-) -> None:
+def _dracut(tree: Path, target: str, options: Sequence[str]) -> None:
     common = [
         "dracut", "--force", "--no-hostonly", "--no-hostonly-cmdline", "--reproducible", "--zstd",
         "--kver", kernel_version(tree),
     ]  # fmt: skip
     # Extended attributes cannot be copied into a cpio archive anyway.
-    run_in_tree(tree, [*common, *options, target], {"DRACUT_NO_XATTR": "1", **(environment or {})})
+    run_in_tree(tree, [*common, *options, target], {"DRACUT_NO_XATTR": "1"})
