@@ -267,23 +267,18 @@ def test_staged_update_is_finalised_at_shutdown(staged: Machine, first_kernel: s
     check_whole(staged, 2)
 
 
-def choose_second(machine: Machine) -> None:
-    """Reboot into the second line of GRUB's menu."""
-    machine.reboot()
-    machine.wait_serial("GNU GRUB")
-    machine.wait_serial(r"automatically in \d+s")
-    machine.type(NEXT_LINE + ENTER)
-    machine.wait_boot()
-    guest.settled(machine)
-
-
 @pytest.fixture(scope="module")
 def old_deployment(staged: Machine) -> Machine:
     """By the boot loader's menu, in a deployment that is older than the argument."""
     take_out = f'sed -i "s/ {ARGUMENT}//" /boot/loader/entries/ostree-1.conf'
     show_menu = f'sed -i "s/^set timeout=.*/set timeout={MENU_SECONDS}/" /boot/grub/grub.cfg'
     staged.run(EDIT_BOOT.format(f"{take_out}; {show_menu}"))
-    choose_second(staged)
+    staged.reboot()
+    staged.wait_serial("GNU GRUB")
+    staged.wait_serial(r"automatically in \d+s")
+    staged.type(NEXT_LINE + ENTER)
+    staged.wait_boot()
+    guest.settled(staged)
     return staged
 
 
@@ -297,13 +292,11 @@ def test_older_than_the_argument_is_named(old_deployment: Machine, first_kernel:
     assert "NOT armed: entry" in old_deployment.run("cat /run/issue.d/50_kdump-karg.issue").text
 
 
-def test_mended_and_chosen_again_it_is_armed(old_deployment: Machine, first_kernel: str) -> None:
-    """The mend is for the deployment that runs, not for the one that is booted next."""
+def test_mend_is_for_the_deployment_that_runs(old_deployment: Machine) -> None:
+    """`apply` adds the argument to the entry that was chosen in the menu, and leaves the one that is booted by default."""
     found = entries(old_deployment)
     old_deployment.run("kdump-karg apply")
     mended = entries(old_deployment)
     assert mended["ostree-2.conf"] == found["ostree-2.conf"]
     assert words(mended["ostree-1.conf"]) == [*words(found["ostree-1.conf"]), ARGUMENT]
-    choose_second(old_deployment)
-    check_armed(old_deployment)
-    assert release(old_deployment) == first_kernel
+    assert mended.keys() == found.keys()
