@@ -3,21 +3,33 @@
 
 from __future__ import annotations
 
-from harness import built_capture, vmcore
+from pathlib import Path
+
+from harness import built_capture, guest, updating, vmcore
 from harness.built_capture import BUILD_TIMEOUT, BUILT_HERE
+from harness.disk import Disk
 
 from conftest import Boot
 
 CRASH_TIMEOUT = 600.0
 
 
-def test_built_once_for_a_kernel_and_used(boot: Boot) -> None:
-    """Built in the boot after the first, and not again in the next one; the dump between them is captured with it."""
-    machine = boot(ignition=BUILT_HERE)
+def test_built_once_for_every_kernel(boot: Boot, update_disk: Path, log_dir: Path) -> None:
+    """In the boot after the first, once more after an update with another kernel, and not again after the crash of that one."""
+    update = Disk.overlay(update_disk, log_dir / "update.qcow2")
+    machine = boot(ignition=BUILT_HERE, extra_disks=[update.path])
     machine.wait_boot(BUILD_TIMEOUT)
-    found = built_capture.armed(machine)
-    assert f"{found.path}, built on this machine for kernel" in machine.run("kdump-karg status").text
+    first = built_capture.armed(machine)
+    assert f"{first.path}, built on this machine for kernel" in machine.run("kdump-karg status").text
+    guest.settled(machine)
+    updating.follow(machine)
+    updating.upgrade(machine)
+    machine.reboot()
+    machine.wait_boot(BUILD_TIMEOUT)
+    second = built_capture.armed_after_update(machine, first)
+    guest.settled(machine)
+    kernel = machine.run("uname -r").text
     machine.crash()
     machine.wait_boot(CRASH_TIMEOUT)
-    vmcore.verify(vmcore.collect(machine), machine.run("uname -r").text)
-    assert built_capture.armed(machine) == found
+    vmcore.verify(vmcore.collect(machine), kernel)
+    assert built_capture.armed(machine) == second

@@ -9,27 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import boot_files, guest, vmcore
+from harness import boot_files, guest, updating, vmcore
 from harness.boot_files import Listing
 from harness.disk import Disk
 from harness.guest import KDUMP_UNIT, MIB
 from harness.ignition import Config
 from harness.machine import Machine
+from harness.updating import DEPLOY_TIMEOUT
 from image import update
-from image.deployment import BRANCH
 
 from conftest import fresh_directory
 from orchestrator.rules import bls, grub
 
 ONCE = "one line, once\n"
 CRASH_TIMEOUT = 600.0
-DEPLOY_TIMEOUT = 300.0
 ARGUMENT = f"crashkernel={guest.AUTO}"
 REPORT_UNIT = "kdump-karg-report.service"
 
-MOUNTED = f"/run/{update.LABEL}"
-MOUNT = f"mkdir -p {MOUNTED} && mount -o ro /dev/disk/by-label/{update.LABEL} {MOUNTED}"
-SET_ORIGIN = f"ostree admin set-origin --set=gpg-verify=false update file://{MOUNTED}/{update.REPOSITORY} {BRANCH}"
 #: /boot is read-only for everybody else, and GRUB replays no journal.
 EDIT_BOOT = "unshare --mount sh -euc 'mount -o remount,rw /boot; {}; sync -f /boot; fsfreeze -f /boot; fsfreeze -u /boot'"
 #: Seconds that GRUB's menu is shown; a key stops the clock.
@@ -147,8 +143,8 @@ def test_armed_before(armed: Machine, before: Listing) -> None:
 @pytest.fixture(scope="module")
 def upgraded(armed: Machine, before: Listing, directory: Path) -> Listing:
     """/boot after an upgrade that was deployed at once; the machine runs on."""
-    armed.run(f"{MOUNT} && {SET_ORIGIN}")
-    armed.run("ostree admin upgrade", timeout=DEPLOY_TIMEOUT)
+    updating.follow(armed)
+    updating.upgrade(armed)
     after = boot_files.read(armed)
     (directory / "boot-after.txt").write_text(boot_files.text(after))
     (directory / "boot-changes.txt").write_text(boot_files.changes(before, after))
@@ -192,6 +188,8 @@ def test_dump_before_the_reboot_would_be_lost(armed: Machine, upgraded: Listing)
     number, document = status(armed)
     assert (number, document["broken"]) == (4, "capture command line")
     assert "leads nowhere" in document["verdict"] and document["mend"].startswith("reboot")
+    (entry,) = (link for link in document["links"] if link["name"] == "entry")
+    assert entry["detail"].startswith("/boot/loader/entries/ostree-1.conf has crashkernel=")
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +216,13 @@ def test_new_kernel_is_captured(updated: Machine) -> None:
 
 
 @pytest.fixture(scope="module")
-def rolled_back(updated: Machine) -> Machine:
+def updated_kernel(updated: Machine) -> str:
+    """The release of the update's kernel."""
+    return release(updated)
+
+
+@pytest.fixture(scope="module")
+def rolled_back(updated: Machine, updated_kernel: str) -> Machine:
     """Back in the deployment of the image, by ostree."""
     updated.run("ostree admin set-default 1", timeout=DEPLOY_TIMEOUT)
     return restarted(updated)
@@ -247,21 +251,39 @@ def test_undeploy_and_cleanup_leave_no_orphan(rolled_back: Machine, before: List
 
 @pytest.fixture(scope="module")
 def staged(rolled_back: Machine) -> Machine:
-    """The update again, staged."""
-    rolled_back.run(f"mountpoint -q {MOUNTED} || {{ {MOUNT}; }}")
+    """The update again, staged; the machine runs on in the image's deployment."""
+    untouched = boot_files.read(rolled_back)
+    updating.upgrade(rolled_back, stage=True)
+    assert "(staged)" in rolled_back.run("ostree admin status").text
+    assert boot_files.changes(untouched, boot_files.read(rolled_back)) == ""
     return rolled_back
 
 
-def test_staged_update_is_finalised_at_shutdown(staged: Machine, first_kernel: str) -> None:
-    """Until then /boot has nothing of it; then it is as good as one that was deployed at once."""
-    untouched = boot_files.read(staged)
-    staged.run("ostree admin upgrade --stage", timeout=DEPLOY_TIMEOUT)
-    assert "(staged)" in staged.run("ostree admin status").text
-    assert boot_files.changes(untouched, boot_files.read(staged)) == ""
-    assert status(staged)[0] == 0
+def test_staged_deployment_is_looked_at(staged: Machine, updated_kernel: str) -> None:
+    """`status` has its kernel, what will be reserved and what is needed, from ostree's own file and its directory."""
+    number, document = status(staged)
+    assert (number, document["warnings"]) == (0, [])
+    following = document["next"]
+    assert (following["state"], following["kernel"], following["kernel_sized"]) == ("staged", updated_kernel, True)
+    assert following["reserved_bytes"] == 192 * MIB >= following["needed_bytes"] > 0
+    assert f"staged deployment     kernel {updated_kernel}: 192 MiB" in staged.run("kdump-karg status").text
+
+
+def test_staged_deployment_does_not_get_an_edit(staged: Machine) -> None:
+    """`plan` of another size is for the deployment that runs. It says that the next boot will not have it, and what to do."""
+    staged.run("echo crashkernel=224M >/etc/kdump-karg.conf")
+    plan = json.loads(staged.run("kdump-karg plan --json").text)
+    staged.run("rm /etc/kdump-karg.conf")
+    assert plan["decision"] == "CHANGE" and plan["files"][0]["path"] == "/boot/loader/entries/ostree-1.conf"
+    (notice,) = plan["notices"]
+    assert "which is staged" in notice and "run kdump-karg apply after that reboot" in notice
+
+
+def test_staged_update_is_finalised_at_shutdown(staged: Machine, updated_kernel: str) -> None:
+    """Then it is as good as one that was deployed at once."""
     restarted(staged)
     check_armed(staged)
-    assert release(staged) != first_kernel
+    assert release(staged) == updated_kernel
     found = entries(staged)
     assert sorted(found) == ["ostree-1.conf", "ostree-2.conf"] and words(found["ostree-1.conf"]) == words(found["ostree-2.conf"])
     check_whole(staged, 2)
