@@ -18,9 +18,9 @@ from random import Random
 
 from orchestrator.decide import impact, undo
 from orchestrator.errors import Refusal
-from orchestrator.facts import capture_kernel, conf, ignition_config, initrd, loader, luks, proof_record, proof_subject, record, sealing, service, unit
+from orchestrator.facts import capture_kernel, conf, ignition_config, initrd, loader, luks, proof_record, record, sealing, service, unit
 from orchestrator.facts.record import Record
-from orchestrator.rules import arch, bls, cmdline, crash_log, crashkernel, crashkernel_value, defaults, dump_target, grub, kdumpctl_record
+from orchestrator.rules import arch, bls, capture_cmdline, cmdline, crash_log, crashkernel, crashkernel_value, defaults, dump_target, grub, kdumpctl_record
 from orchestrator.rules import known_hosts, makedumpfile, meminfo, memory, shell_assignments, vmcore
 from orchestrator.rules.memory import Memory
 
@@ -301,7 +301,7 @@ def check_note(found: str) -> None:
     record = kdumpctl_record.parse(found)
     assert record is None or record.time >= 0
     assert crash_log.problem(found, "a") or "sysrq triggered crash" in found
-    assert proof_subject.recorded_files(found)[0][:1] in ("", "/")
+    assert capture_cmdline.recorded_files(found)[0][:1] in ("", "/")
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ class Origin(Enum):
 
 @dataclass(frozen=True)
 class CaptureFiles:
-    """`kernel` and `initrd` are paths, links followed, and the releases are those that each was made for; "" where not known."""
+    """`kernel` and `initrd` are paths, links followed; the releases are those that each was made for; "" where not known."""
 
     kernel: str
     kernel_release: str

@@ -9,18 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.errors import Refusal
-from orchestrator.facts import capture_kernel, dump_target, kdumpconf, machine
+from orchestrator.facts import capture_files, capture_kernel, dump_target, machine
 from orchestrator.rules import cmdline
-from orchestrator.rules.capture_cmdline import Facts, Package
+from orchestrator.rules.capture_cmdline import Facts
 from orchestrator.system import digest, tree
 from orchestrator.system.target import provisioned_root
 
-SUSE_FILES = ("var/lib/kdump/kernel", "var/lib/kdump/initrd")
 # Every deployment changes these words, also one with the same kernel and initramfs, which count by their content. The third is
 # kdumpctl's own, of one test.
 PASSING = ("BOOT_IMAGE=", "ostree=", "kdump_test_id=")
-
-
 UNREADABLE = "?"  # a capture initramfs may be root's own to read, and `status` is for everybody
 
 
@@ -47,7 +44,7 @@ def read(root: str, capture: Facts | None, line: str | None, reserved: int | Non
     """
     provisioned = provisioned_root(root)
     release = (tree.read_text(root, capture_kernel.RELEASE) or "").strip()
-    kernel, initramfs = _digests(root, provisioned, capture.package, release) if capture else ("", "")
+    kernel, initramfs = _digests(root, provisioned) if capture else ("", "")
     values = cmdline.crashkernel_values(machine.surroundings(root).cmdline)
     return Subject(
         release,
@@ -60,10 +57,10 @@ def read(root: str, capture: Facts | None, line: str | None, reserved: int | Non
     )
 
 
-def _digests(root: str, provisioned: str, package: Package, release: str) -> tuple[str, str]:
+def _digests(root: str, provisioned: str) -> tuple[str, str]:
     """Of the capture kernel's image and of its initramfs."""
     try:
-        kernel, initramfs = _files(root, provisioned, package, release)
+        kernel, initramfs = _files(root, provisioned)
     except Refusal:  # a /boot that only root may list
         return UNREADABLE, UNREADABLE
     return _digest(provisioned, kernel), _digest(provisioned, initramfs)
@@ -82,43 +79,16 @@ def comparable(line: str) -> str:
     return " ".join(word for word in line.split() if not word.startswith(PASSING))
 
 
-def _files(root: str, provisioned: str, package: Package, release: str) -> tuple[str, str]:
-    """The paths of the capture kernel's image and initramfs; "" for what is not found."""
-    if package is Package.SUSE:
-        return SUSE_FILES
-    if package is Package.KDUMP_TOOLS:
-        return _of_kdump_tools(provisioned, release)
-    # kdump-lib.sh prepare_kdump_kernel(), prepare_kdump_bootinfo(); ostree's copy below /usr has the same bytes.
-    beside = [f"boot/ostree/{name}" for name in tree.names(root, "boot/ostree")]
-    kernels = [f"usr/lib/modules/{release}/vmlinuz", *(f"{place}/vmlinuz-{release}" for place in (*beside, "boot"))]
-    made = [f"{place}/initramfs-{release}kdump.img" for place in (*beside, "var/lib/kdump", "boot")]
-    return _first(provisioned, kernels), _first(provisioned, made)
+def _files(root: str, provisioned: str) -> tuple[str, str]:
+    """The paths of the capture kernel's image and initramfs; "" for what is not found. Raises Refusal."""
+    found = capture_files.read(root, tree.resolve(root, "boot"), loaded=True)
+    if found is None:
+        return "", ""
+    # kdump-utils' kernel lies below /boot/ostree; the deployment's own copy has the same bytes.
+    kernel = found.kernel or f"/usr/lib/modules/{found.kernel_release}/vmlinuz"
+    return _there(provisioned, kernel), _there(provisioned, found.initrd)
 
 
-def _of_kdump_tools(provisioned: str, release: str) -> tuple[str, str]:
-    """As in the command that kdump-config notes after a load; without one, its settings name the initramfs."""
-    noted = _text(provisioned, f"{kdumpconf.DUMPS}/{kdumpconf.RECORD}")
-    kernel, initramfs = recorded_files(noted)
-    if not kernel:
-        initramfs = capture_kernel.debian_initrd(_text(provisioned, capture_kernel.DEBIAN_SETTINGS), release)
-    return kernel, initramfs
-
-
-def recorded_files(command: str) -> tuple[str, str]:
-    """Kernel and initramfs of `kexec -p ... --command-line="..." --initrd=INITRD KERNEL` (kdump-config kdump_load())."""
-    words = command.rpartition('"')[2].split()
-    initramfs = next((word.partition("=")[2] for word in words if word.startswith("--initrd=")), "")
-    return (words[-1] if words and words[-1].startswith("/") else "", initramfs)
-
-
-def _first(provisioned: str, paths: list[str]) -> str:
-    """The first path that is there."""
-    return next((path for path in paths if tree.exists(provisioned, path)), "")
-
-
-def _text(provisioned: str, path: str) -> str:
-    """A file's text; "" where it cannot be read: then the files are not known."""
-    try:
-        return (tree.read_bytes(provisioned, path) or b"").decode("utf-8", "surrogateescape")
-    except Refusal:
-        return ""
+def _there(provisioned: str, path: str) -> str:
+    """The path, "" where nothing is there."""
+    return path if path and tree.exists(provisioned, path) else ""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The chain from the intent to the dump, and its first broken link.
 
-intent -> provisioning -> entry -> command line -> reserved -> loaded -> capture command line -> target -> proof; the last vmcore, if
-any, is shown as well.
+intent -> provisioning -> entry -> command line -> reserved -> loaded -> capture command line -> target -> proof; the last
+vmcore, if any, is shown as well.
 """
 
 from __future__ import annotations
@@ -115,13 +115,18 @@ def read(target: Target) -> Chain:
         lambda: target_link.link(place, line),
         lambda: proof_link.link(proof),
     )
+    space = target_link.space(place)
+    return Chain(True, _walked(walk), vmcore, reserved, needed, known, files, beside, space, proof, due)
+
+
+def _walked(walk: tuple[Callable[[], Link], ...]) -> tuple[Link, ...]:
+    """The links up to and with the first broken one."""
     found: list[Link] = []
     for link in walk:
         found.append(link())
         if not found[-1].ok:
             break
-    space = target_link.space(place)
-    return Chain(True, tuple(found), vmcore, reserved, needed, known, files, beside, space, proof, due)
+    return tuple(found)
 
 
 def exit_status(chain: Chain) -> int:

@@ -92,8 +92,7 @@ def recorded_files(text: str) -> tuple[str, str]:
     """The paths of kernel and initramfs in the same command, which kdump_load() puts behind the line; "" for none."""
     words = text.rpartition('"')[2].split()
     initrd = next((word.removeprefix("--initrd=") for word in words if word.startswith("--initrd=")), "")
-    kernel = words[-1] if words and not words[-1].startswith("-") else ""
-    return kernel, initrd
+    return words[-1] if words and words[-1].startswith("/") else "", initrd
 
 
 def _known(facts: Facts, key: str, default: str = "") -> str:

@@ -79,19 +79,6 @@ def test_what_every_deployment_changes_is_no_other_line() -> None:
     assert proof_subject.comparable(f"{LINE} x") != proof_subject.comparable(LINE)
 
 
-COMMANDS: list[tuple[str, str, tuple[str, str]]] = [
-    ("as noted", NOTED, ("/usr/lib/modules/x/vmlinuz", "/usr/lib/kdump/i.img")),
-    ("no initramfs", 'kexec -p --command-line="a b" /k', ("/k", "")),
-    ("empty", "", ("", "")),
-    ("torn", 'kexec -p --command-line="a --initrd=/x', ("", "/x")),
-]
-
-
-@pytest.mark.parametrize(("command", "expected"), [row[1:] for row in COMMANDS], ids=[row[0] for row in COMMANDS])
-def test_the_files_of_a_command(command: str, expected: tuple[str, str]) -> None:
-    assert proof_subject.recorded_files(command) == expected
-
-
 DIRECTORIES: list[tuple[str, dict[str, str], str]] = [
     ("kdump-tools", KDUMP_TOOLS, "/var/crash"),
     ("kdump-tools, another one", {**KDUMP_TOOLS, "etc/default/kdump-tools": "KDUMP_COREDIR=/dumps\n"}, "/dumps"),

@@ -171,3 +171,16 @@ def test_no_line_makes_it_fail(package: Package) -> None:
         line = "".join(random.choices("ab=\"'\\$` \t,.\udcff", k=random.randint(0, 20)))
         found = capture_cmdline.predict(facts(package, line=line))
         assert (found.line is None) == bool(found.unknown)
+
+
+COMMANDS: list[tuple[str, str, tuple[str, str]]] = [
+    ("as noted", '/sbin/kexec -p -s --command-line="a b" --initrd=/usr/lib/kdump/i.img /usr/lib/modules/x/vmlinuz\n', ("/usr/lib/modules/x/vmlinuz", "/usr/lib/kdump/i.img")),
+    ("no initramfs", 'kexec -p --command-line="a b" /k', ("/k", "")),
+    ("empty", "", ("", "")),
+    ("torn", 'kexec -p --command-line="a --initrd=/x', ("", "/x")),
+]
+
+
+@pytest.mark.parametrize(("command", "expected"), [row[1:] for row in COMMANDS], ids=[row[0] for row in COMMANDS])
+def test_the_files_of_a_command(command: str, expected: tuple[str, str]) -> None:
+    assert capture_cmdline.recorded_files(command) == expected
