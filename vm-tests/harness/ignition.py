@@ -30,6 +30,18 @@ class Config:
     should_exist: tuple[str, ...] = ()
     should_not_exist: tuple[str, ...] = ()
 
+    @classmethod
+    def from_json(cls, text: str) -> Config:
+        """The config of that text; ValueError where it has what this class cannot say."""
+        document = json.loads(text)
+        units = document.get("systemd", {}).get("units", [])
+        files = document.get("storage", {}).get("files", [])
+        kargs = document.get("kernelArguments", {})
+        config = cls(tuple(units), tuple(files), tuple(kargs.get("shouldExist", ())), tuple(kargs.get("shouldNotExist", ())))
+        if json.loads(config.to_json()) != document:
+            raise ValueError(f"this config has more in it than units, files and kernel arguments: {text}")
+        return config
+
     def unit(self, name: str, contents: str | None = None, **fields: object) -> Config:
         """Add a unit, with any other field of the spec."""
         text = {} if contents is None else {"contents": contents}
