@@ -126,12 +126,12 @@ class _Run:
         self._write(protocol.program_path(self.number, self.test), self.test.program.read_bytes())
         if self.test.data:
             place, sent = protocol.data_directory(self.number), base64.b64encode(_tar(self.test.data)).decode()
-            self.machine.run(f"mkdir -p {place} && base64 -d <<<{sent} | tar -xC {place}")
+            self.machine.run(f"mkdir -p {place} && echo '{sent}' | base64 -d | tar -xC {place}")
 
     def _write(self, path: str, content: bytes) -> None:
         """An executable file, as kola makes all of its own."""
         encoded, quoted = base64.b64encode(content).decode(), shlex.quote(path)
-        self.machine.run(f"mkdir -p $(dirname {quoted}) && base64 -d <<<{encoded} >{quoted} && chmod 755 {quoted}")
+        self.machine.run(f"mkdir -p $(dirname {quoted}) && echo '{encoded}' | base64 -d >{quoted} && chmod 755 {quoted}")
 
     def _base_checks(self) -> None:
         guest.settled(self.machine)
