@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
+import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,13 @@ from exttest.butane import ButaneError
 from exttest.found import ExternalTest
 from exttest.header import HeaderError
 from exttest.plainyaml import PlainYamlError
+from harness import guest
 from harness.ignition import Config
-from harness.machine import Machine
+from host.process import run
 from image import builder as image_builder
+from image.traits import Traits
+
+from conftest import Boot, NewDisk
 
 CHECKOUT = image_builder.CHECKOUT
 TESTS = {test.program.parent.name: test for test in found.tests(CHECKOUT)}
@@ -28,8 +33,6 @@ BUTANE_FILES = sorted((CHECKOUT / found.TESTS).rglob(found.BUTANE))
 SAMPLE = (("provision-and-armed", "crash-and-vmcore"), ("nothing-asked",))
 OTHERS = (("explicit-size",), ("refused",))
 UPDATE = "update-new-kernel"
-
-Boot = Callable[..., Machine]
 
 
 # In a machine
@@ -57,6 +60,58 @@ def run_in_one_life(boot: Boot, tests: list[ExternalTest], **settings: Any) -> N
     """Power a machine on with the tests' config, and run them."""
     machine = boot(ignition=runner.config(tests), memory_mib=runner.memory_mib(tests), **settings)
     runner.run(machine, tests)
+
+
+#: What kola asks of a machine before any test (mantle/platform/platform.go CheckMachine()), and the answers that it wants.
+UNITS_IN = (
+    "busctl --json=short call org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager "
+    "ListUnitsFiltered as 2 state {} | jq -r '.data[][][0]'"
+)
+CHECKS = (
+    ("systemctl is-system-running", "running"),
+    ('. /etc/os-release && echo "$VARIANT_ID"', "coreos"),
+    ("rpm -q --queryformat='%{VERSION}\n' systemd", "257"),
+    (UNITS_IN.format("failed"), ""),
+    (UNITS_IN.format("activating"), ""),
+    # What it does next (harness.go ScpKolet(), platform.go CopyDirToMachine()).
+    ("echo a | sudo install -m 0755 /dev/stdin /usr/local/bin/kolet.partial && sudo mv /usr/local/bin/kolet.partial /usr/local/bin/kolet", ""),
+    ("cat /usr/local/bin/kolet; type -P tar bash", "a\n/usr/bin/tar\n/usr/bin/bash"),
+    # Before a reboot (harness.go runExternalTest()): it must be there, and stopping it must not end this session.
+    ("sudo /bin/sh -c 'systemctl stop sshd && echo stopped'", "stopped"),
+)
+
+
+def test_what_kola_asks_of_a_machine(boot: Boot, new_disk: NewDisk, product: Path, log_dir: Path, request: pytest.FixtureRequest) -> None:
+    """The trait `kola`, asked as kola asks: by ssh, as the user core, whose key comes by Ignition."""
+    if not request.config.getoption("--all-exttests"):
+        pytest.skip("not in the sample: `make check-kola` runs it")
+    if shutil.which("ssh") is None:
+        pytest.skip("there is no ssh on this machine (Debian's openssh-client)")
+    key = log_dir / "key"
+    run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key])
+    port = unused_port()
+    machine = boot(
+        new_disk(image_builder.build(Traits(kola=True), product)),
+        ignition=Config().user("core", key.with_suffix(".pub").read_text().strip()),
+        memory_mib=header.Header.memory_mib,
+        # As kola has it for tests without the tag needs-internet.
+        extra_args=(
+            "-netdev", f"user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22", "-device", "virtio-net-pci,netdev=net",
+        ),
+    )  # fmt: skip
+    machine.wait_boot()
+    guest.settled(machine)
+    machine.wait_until("systemctl is-active ssh.service")
+    ssh = ["ssh", "-i", key, "-p", str(port), "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "BatchMode=yes"]
+    for command, answer in CHECKS:
+        assert run([*ssh, "core@127.0.0.1", command]).decode().strip() == answer, command
+
+
+def unused_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 SELF_TEST = """\
