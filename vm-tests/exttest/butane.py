@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Butane to Ignition, for the few keys that our files use. Whatever else is in a file is an error.
 
-With `butane` on the machine the tests ask it as well. Source: Butane's docs/config-fcos-v1_4.md and docs/upgrading-fcos.md.
+With `butane` on the machine the tests ask it as well. Source: Butane's pages on fcos 1.4.0 and on upgrading.
 """
 
 from __future__ import annotations
