@@ -60,8 +60,9 @@ check_vmcore() {
     [ -z "$(find /var/crash -name '*incomplete*')" ] || fatal "a dump in /var/crash is incomplete"
     dump=$(find /var/crash -type f \( -name vmcore -o -name 'dump.*' \) -printf '%T@ %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2)
     [ -n "$dump" ] || fatal "there is no vmcore in /var/crash"
-    head -c 12 "$dump" | grep -qaE '^(KDUMP   |makedumpfile)' || fatal "$dump is no kdump file: $(file "$dump")"
+    # Not through a pipe: where grep has seen enough, the writer fails, and so would the test (pipefail).
+    grep -qaE '^(KDUMP   |makedumpfile)' <(head -c 12 "$dump") || fatal "$dump is no kdump file: $(file "$dump")"
     # VMCOREINFO is not compressed.
-    head -c 1M "$dump" | grep -qaF "OSRELEASE=$(uname -r)" || fatal "$dump is not of the kernel $(uname -r)"
+    grep -qaF "OSRELEASE=$(uname -r)" <(head -c 1M "$dump") || fatal "$dump is not of the kernel $(uname -r)"
     grep -q 'Kernel panic - not syncing: sysrq triggered crash' "$(dirname "$dump")"/*dmesg* || fatal "no panic in the log beside $dump"
 }
