@@ -10,8 +10,10 @@ set -xeuo pipefail
 
 still_first_boot
 [ "$(systemctl show --value --property=ActiveState "$KDUMP_UNIT")" = inactive ] || fatal "$KDUMP_UNIT is not inactive"
-# Every run of the program leaves a line in the journal.
-[ -z "$(journalctl --boot --quiet --output=cat SYSLOG_IDENTIFIER=kdump-karg)" ] || fatal "the program was run"
+# Every run of the program leaves a line in the journal. Where the harness' own units are enabled by a preset, as kola's are, the program
+# is started to see whether kdump is among them.
+said=$(journalctl --boot --quiet --output=cat SYSLOG_IDENTIFIER=kdump-karg)
+! grep -v -e 'SKIP: nothing in the provisioned system asks for kdump' -e '^$' <<<"$said" || fatal "the program has found something to do"
 
 # No file was written since the kernel started. That the stamp goes changes a directory only.
 booted=$(awk '$1 == "btime" { print $2 }' /proc/stat)
