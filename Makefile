@@ -13,7 +13,7 @@ MANDIR := $(DESTDIR)/usr/share/man
 COMPLETIONDIR := $(DESTDIR)/usr/share/bash-completion/completions
 DOCDIR := $(DESTDIR)/usr/share/doc/kdump-karg
 # The longest first; what is not named here comes last. test_power_cut.py runs two machines at a time by itself.
-VM_LONGEST := power_cut update power_cut_later decisions kernel enough harness armed proof day_two teardown interrupted status
+VM_LONGEST := power_cut update power_cut_later decisions kernel enough harness armed proof kola day_two teardown interrupted status
 VM_TESTS := $(VM_LONGEST) $(filter-out $(VM_LONGEST),$(patsubst vm-tests/test_%.py,%,$(wildcard vm-tests/test_*.py)))
 VM_QUEUE := $(addprefix check-vm-,$(VM_TESTS))
 INITRAMFS_UNITS := kdump-karg.service kdump-karg-write.service kdump-karg-reboot.service
@@ -22,7 +22,7 @@ REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
 VERSION_OF := sed -n 's/^__version__ = "\(.*\)"$$/\1/p'
 
 .PHONY: setup packages freeze install install-data version dist check check-fast check-faults vm-product vm-image check-vm \
-	check-vm-queue $(VM_QUEUE) check-cuts check-machines check-kernel update-packages-list fuzz bench demo clean
+	check-vm-queue $(VM_QUEUE) check-cuts check-machines check-kernel check-kola kola-image update-packages-list fuzz bench demo clean
 
 setup: packages $(VENV)/installed
 
@@ -125,6 +125,15 @@ update-packages-list: setup
 # Every prediction of crashkernel= against nine real kernels; check-vm asks a sample, of the six of x86_64 and aarch64.
 check-kernel: setup
 	$(PYTHON) -m pytest vm-tests/test_kernel.py --all-kernels
+
+# Every external test (tests/kola) on our own machine, and what stock kola asks of one; check-vm runs a sample.
+check-kola: vm-product
+	KDUMP_KARG_PRODUCT=$(PRODUCT) KDUMP_KARG_PATIENCE=$${KDUMP_KARG_PATIENCE:-2} $(PYTHON) -m pytest -v vm-tests/test_kola.py --all-exttests
+
+# An image of our own that stock kola takes, and the command for those who have kola.
+kola-image: vm-product
+	@image=$$(PYTHONPATH=vm-tests $(PYTHON) -m image.builder --kola $(PRODUCT)) && \
+		printf '%s\n' "$$image" "kola run --platform qemu --qemu-image $$image --exttest $(CURDIR) 'ext.$(notdir $(CURDIR)).*'"
 
 # A million inputs, and whether every parser takes linear time.
 fuzz: setup

@@ -33,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--image", type=Path, help="boot this disk image instead of building one")
     group.addoption("--keep", action="store_true", help="keep the disks of tests that passed")
     group.addoption("--all-kernels", action="store_true", help="test_kernel.py: every pair, not a sample")
+    group.addoption("--all-exttests", action="store_true", help="test_kola.py: every test of tests/kola, not a sample")
 
 
 def pytest_configure(config: pytest.Config) -> None:

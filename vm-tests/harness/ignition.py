@@ -29,6 +29,19 @@ class Config:
     files: tuple[Json, ...] = ()
     should_exist: tuple[str, ...] = ()
     should_not_exist: tuple[str, ...] = ()
+    users: tuple[Json, ...] = ()
+
+    @classmethod
+    def from_json(cls, text: str) -> Config:
+        """The config of that text; ValueError where it has what this class cannot say."""
+        document = json.loads(text)
+        units = document.get("systemd", {}).get("units", [])
+        files = document.get("storage", {}).get("files", [])
+        kargs = document.get("kernelArguments", {})
+        config = cls(tuple(units), tuple(files), tuple(kargs.get("shouldExist", ())), tuple(kargs.get("shouldNotExist", ())))
+        if json.loads(config.to_json()) != document:
+            raise ValueError(f"this config has more in it than units, files and kernel arguments: {text}")
+        return config
 
     def unit(self, name: str, contents: str | None = None, **fields: object) -> Config:
         """Add a unit, with any other field of the spec."""
@@ -49,6 +62,10 @@ class Config:
         how: Json = {"append": [source]} if append else {"contents": source, "overwrite": True}
         return replace(self, files=(*self.files, {"path": path, "mode": mode, **how}))
 
+    def user(self, name: str, ssh_key: str) -> Config:
+        """Make a user who logs in by this key, a line of authorized_keys."""
+        return replace(self, users=(*self.users, {"name": name, "sshAuthorizedKeys": [ssh_key]}))
+
     def karg(self, argument: str) -> Config:
         """Ask for a kernel argument."""
         return replace(self, should_exist=(*self.should_exist, argument))
@@ -67,6 +84,8 @@ class Config:
     def to_json(self) -> str:
         """The config as Ignition reads it; what was not asked for is left out."""
         document: Json = {"ignition": {"version": SPEC_VERSION}}
+        if self.users:
+            document["passwd"] = {"users": list(self.users)}
         if self.units:
             document["systemd"] = {"units": list(self.units)}
         if self.files:

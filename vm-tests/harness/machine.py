@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import socket
@@ -35,6 +36,9 @@ ENTER_TRIES = 20
 #: Seconds. The guest's kernel tries several ways to reset and the firmware adds one: QEMU reports
 #: each of them, while the next boot needs longer than this to get to a reset of its own.
 RESET_BURST = 3.0
+
+#: The emulator's descriptors begin here: a program in between (vm-tests/cosa) hands its own on under the low numbers.
+FIRST_DESCRIPTOR = 100
 
 #: Written to the disk first: a crash test wants the crash, not the loss of what came before.
 CRASH = "sync; echo 1 >/proc/sys/kernel/sysrq; echo c >/proc/sysrq-trigger"
@@ -69,8 +73,10 @@ class Machine:
         write_log: Path | None = None,
         extra_args: Sequence[str] = (),
         bring_agent: bool | None = None,
+        command: qemu.Command = qemu.command,
     ) -> None:
         self.log_dir = log_dir
+        self._command = command
         if FOREIGN_IMAGE if bring_agent is None else bring_agent:
             ignition = (ignition or Config()).with_agent()
         self.serial_log = unused(log_dir, "serial", ".log")
@@ -117,16 +123,17 @@ class Machine:
         self._reader.start()
 
     def _launch(self, ends: tuple[socket.socket, ...]) -> None:
-        fds = tuple(end.fileno() for end in ends)
+        fds = tuple(fcntl.fcntl(end, fcntl.F_DUPFD, FIRST_DESCRIPTOR) for end in ends)
         channels = qemu.Channels(fds[0], fds[1], self._serial.name, self.serial_log)
-        argv = qemu.command(self._hardware, channels)
+        argv = self._command(self._hardware, channels)
         with (self.log_dir / "qemu.log").open("ab") as log:
             self._process = subprocess.Popen(
                 argv, pass_fds=fds, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
         self._timeline.add("power on")
-        for end in ends:
+        for end, descriptor in zip(ends, fds, strict=True):
             end.close()
+            os.close(descriptor)
 
     def stop(self) -> None:
         """Pull the plug, as a power cut does: the guest is not asked, the disk file is consistent. Twice does no harm."""

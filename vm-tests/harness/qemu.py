@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,10 @@ class Channels:
     serial_log: Path
 
 
+#: Puts together the command line that starts a machine.
+Command = Callable[[Hardware, Channels], list[str]]
+
+
 def command(hardware: Hardware, channels: Channels) -> list[str]:
     """The whole command line."""
     return [
@@ -58,14 +62,15 @@ def command(hardware: Hardware, channels: Channels) -> list[str]:
         "-machine", "pc", "-accel", ACCELERATOR, "-cpu", CPU,
         "-smp", str(hardware.cpus), "-m", str(hardware.memory_mib),
         "-object", "rng-random,id=rng0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng0",
-        *_channels(channels),
+        *channel_arguments(channels),
         *_disks(hardware),
         *_ignition(hardware.ignition),
         *hardware.extra_args,
     ]  # fmt: skip
 
 
-def _channels(channels: Channels) -> Sequence[str]:
+def channel_arguments(channels: Channels) -> Sequence[str]:
+    """The serial console, QMP and the agent's port."""
     return (
         "-chardev", f"pipe,id=serial,path={_escaped(channels.serial)},logfile={_escaped(channels.serial_log)}",
         "-serial", "chardev:serial",

@@ -26,15 +26,19 @@ VMCOREINFO_OFFSET = 32
 HEADERS = 65536
 DUMP_TIMEOUT = 180.0
 
-#: Debian saves flattened dumps; makedumpfile itself reads them only rearranged.
+#: Debian saves flattened dumps, which makedumpfile itself reads only rearranged; Fedora CoreOS saves them as they are, as `vmcore`.
 REARRANGE = """
 set -eu
-flat=$(ls /var/crash/*/dump.* | tail -n 1)
+found=$(find /var/crash -type f \\( -name 'dump.*' -o -name vmcore \\) -printf '%T@ %p\\n' | sort -n | tail -n 1 | cut -d ' ' -f 2)
 full=/var/tmp/vmcore
 rm -f "$full" "$full.dmesg"
-makedumpfile -R "$full" <"$flat" >&2
+if [ "$(head -c 5 "$found")" = KDUMP ]; then
+    cp "$found" "$full"
+else
+    makedumpfile -R "$full" <"$found" >&2
+fi
 makedumpfile --dump-dmesg "$full" "$full.dmesg" >&2
-echo "$flat"
+echo "$found"
 """
 
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds the disk image of the machine under test, once per set of inputs.
 
-    PYTHONPATH=vm-tests python3 -m image.builder [PRODUCT-TREE]      builds, and prints the path
+    PYTHONPATH=vm-tests python3 -m image.builder [--kola] [PRODUCT-TREE]      builds, and prints the path
 """
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ BUILD = CHECKOUT / "build"
 
 #: What decides about the bytes of the image; the harness around it does not.
 SOURCES = (
-    "bootloader.py", "builder.py", "deployment.py", "filesystem.py", "initramfs.py",
+    "bootloader.py", "builder.py", "deployment.py", "filesystem.py", "initramfs.py", "kola.py",
     "partitions.py", "rootfs.py", "traits.py", "tree.py",
 )  # fmt: skip
 
@@ -122,5 +122,14 @@ class _Build:
         image.unlink()
 
 
+def main() -> None:
+    """Build the image that was asked for."""
+    parser = argparse.ArgumentParser(prog="python3 -m image.builder")
+    parser.add_argument("--kola", action="store_true", help="with the trait kola")
+    parser.add_argument("product", type=Path, nargs="?", help="the product's tree")
+    asked = parser.parse_args()
+    print(build(Traits(kola=asked.kola), asked.product))
+
+
 if __name__ == "__main__":
-    print(build(product=Path(sys.argv[1]) if len(sys.argv) > 1 else None))
+    main()

@@ -17,6 +17,8 @@ PACKAGES = Path(__file__).parent / "files" / "packages.txt"
 FROM_NEWER = PACKAGES.with_name("packages-forky.txt")
 NEWER = "forky"
 
+FOR_KOLA = PACKAGES.with_name("packages-kola.txt")
+
 OPTIONS = (
     "--variant=minbase",
     "--mode=root",
@@ -49,9 +51,14 @@ def packages(path: Path = PACKAGES) -> tuple[str, ...]:
     return tuple(line for line in lines if line and not line.startswith("#"))
 
 
+def included(traits: Traits) -> tuple[str, ...]:
+    """The packages that are asked for by name."""
+    return packages() + (packages(FOR_KOLA) if traits.kola else ())
+
+
 def key(traits: Traits) -> str:
     """What the tar depends on. The archive's address is left out: it may differ per machine."""
-    return digest(*packages(), *OPTIONS, *_sources(traits, "ARCHIVE"), _preferences(traits), *HOOKS)
+    return digest(*included(traits), *OPTIONS, *_sources(traits, "ARCHIVE"), _preferences(traits), *HOOKS)
 
 
 def name(traits: Traits) -> str:
@@ -78,8 +85,9 @@ def tar(traits: Traits, cache: Cache, progress: Progress) -> Path:
     """The tar of the root file system, from the cache or from the archive."""
 
     def build(partial: Path) -> None:
-        progress.step(f"mmdebstrap: {len(packages())} packages of {traits.suite}")
-        include = f"--include={','.join(packages())}"
+        names = included(traits)
+        progress.step(f"mmdebstrap: {len(names)} packages of {traits.suite}")
+        include = f"--include={','.join(names)}"
         sources = _sources(traits, archive.address())
         argv: list[Word] = ["mmdebstrap", *OPTIONS, *HOOKS, include, traits.suite, partial, *sources]
         listed = list_beside(cache.directory / name(traits))

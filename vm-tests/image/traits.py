@@ -28,6 +28,8 @@ class Traits:
     #: ostree's sysroot.bootloader.
     backend: str = "none"
     firmware: str = "bios"
+    #: What stock kola asks of a machine (image/kola.py).
+    kola: bool = False
 
     def __post_init__(self) -> None:
         known = {
