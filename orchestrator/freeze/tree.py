@@ -6,15 +6,16 @@ from __future__ import annotations
 import os
 import shutil
 
-from orchestrator.freeze import bundle, closure, elf, trace
-from orchestrator.freeze.archive import Unpacked
+from orchestrator.freeze import bundle, closure, elf, licences, private, trace
 from orchestrator.freeze.closure import Library
-from orchestrator.freeze.interpreter import interpreter
+from orchestrator.freeze.interpreter import Interpreter
 
 PRIVATE = "usr/lib/kdump-karg"
 COMMAND = "usr/bin/kdump-karg"
 COMMAND_TARGET = "../lib/kdump-karg/kdump-karg"
 PROGRAM = f"{PRIVATE}/python"
+LIBPYTHON = f"usr{private.PATH}"  # where the interpreter is not linked with it
+LICENCES = "usr/share/licenses/kdump-karg"  # a directory that stays where an image leaves documentation out
 ZIP = "kdump-karg.pyz"
 # -I: no PYTHON* variable counts. UTF-8 mode: in a Latin-1 locale the interpreter would look for a codec that the zip does
 # not have, and die.
@@ -25,34 +26,32 @@ SEARCH_PATH = f"{ZIP}\n.\n"
 MTIME = 315532800  # 1980-01-01, as in the zip
 
 
-def freeze(unpacked: Unpacked, output: str) -> None:
+def freeze(target: Interpreter, output: str) -> None:
     """Make the frozen root; what stood at `output` before is replaced as a whole."""
-    target = interpreter(unpacked)
     modules = trace.modules(target)
     extensions = [elf.read(path) for path in modules.extensions.values()]
+    libraries = closure.closure([target.program, *extensions], target.root, target.places)
     unfinished = output + ".part"
     shutil.rmtree(unfinished, ignore_errors=True)
     _link_merged_usr(unfinished)
-    _copy(unfinished, PROGRAM, target.program.path, 0o755)
-    for name, path in modules.extensions.items():
-        _copy(unfinished, f"{PRIVATE}/{name}.so", path)
-    for library in closure.closure([target.program, *extensions], target.root):
-        _copy_library(unfinished, library, target.root, target.program.interpreter)
+    ours = {PROGRAM: target.program.path, **{f"{PRIVATE}/{name}.so": path for name, path in modules.extensions.items()}}
+    ours |= {LIBPYTHON: library.file.path for library in libraries if private.is_private(library.soname)}
+    for path, source in ours.items():
+        _put(unfinished, path, private.bound(_content(source), source), 0o755)
+    for library in libraries:
+        if not private.is_private(library.soname):
+            _copy_library(unfinished, library, target)
+    _put(unfinished, f"{LICENCES}/LICENSE.python", _content(target.licence))
     files = bundle.members(bundle.compiled(target, modules.sources), modules.extensions)
     _put(unfinished, f"{PRIVATE}/{ZIP}", bundle.zipped(files))
     _put(unfinished, f"{PROGRAM}._pth", SEARCH_PATH.encode())
     _put(unfinished, f"{PRIVATE}/kdump-karg", LAUNCHER.encode(), 0o755)
-    _put(unfinished, f"{PRIVATE}/MANIFEST", manifest(unpacked).encode())
+    _put(unfinished, f"{PRIVATE}/MANIFEST", "".join(f"{line}\n" for line in target.origin).encode())
     os.makedirs(os.path.join(unfinished, os.path.dirname(COMMAND)))
     os.symlink(COMMAND_TARGET, os.path.join(unfinished, COMMAND))
     _level(unfinished)
     shutil.rmtree(output, ignore_errors=True)
     os.rename(unfinished, output)
-
-
-def manifest(unpacked: Unpacked) -> str:
-    """What the tree was made from, one package to a line."""
-    return "".join(f"{line}\n" for line in (f"suite {unpacked.suite.name}", *unpacked.packages))
 
 
 def _link_merged_usr(root: str) -> None:
@@ -62,19 +61,23 @@ def _link_merged_usr(root: str) -> None:
         os.symlink(f"usr/{name}", os.path.join(root, name))
 
 
-def _copy_library(root: str, library: Library, source: str, loader: str) -> None:
-    """A library to the directory where the distribution has it; the loader to where programs name it."""
+def _copy_library(root: str, library: Library, target: Interpreter) -> None:
+    """A library, with its licence, to the directory where the distribution has it; the loader to where programs name it."""
+    loader = target.program.interpreter
     if library.soname == os.path.basename(loader):
         path, mode = loader, 0o755
     else:
-        directory = os.path.dirname(os.path.relpath(library.file.path, source))
+        directory = os.path.dirname(os.path.relpath(library.file.path, target.root))
         path, mode = f"{directory}/{library.soname}", 0o644
-    _copy(root, "usr/" + path.strip("/").removeprefix("usr/"), library.file.path, mode)
+    _put(root, "usr/" + path.strip("/").removeprefix("usr/"), _content(library.file.path), mode)
+    licence = None if library.is_glibc else licences.of_library(target.root, library.soname)
+    if licence is not None:
+        _put(root, f"{LICENCES}/LICENSE.{library.soname}", _content(licence))
 
 
-def _copy(root: str, path: str, source: str, mode: int = 0o644) -> None:
-    with open(source, "rb") as file:
-        _put(root, path, file.read(), mode)
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _put(root: str, path: str, content: bytes, mode: int = 0o644) -> None:

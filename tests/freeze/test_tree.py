@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import __version__
-from orchestrator.freeze import archive, runs, start, tree
+from orchestrator.freeze import archive, interpreter, runs, start, tree
 from orchestrator.freeze.archive import Unpacked
 from orchestrator.freeze.runs import RUNS, Run
 from orchestrator.freeze.trace import CHECKOUT
@@ -65,7 +65,7 @@ def unpacked(suite: str = DEFAULT) -> Unpacked:
 
 def freeze(output: Path, suite: str) -> Path:
     """Freeze this checkout."""
-    tree.freeze(unpacked(suite), str(output))
+    tree.freeze(interpreter.interpreter(unpacked(suite)), str(output))
     return output
 
 
