@@ -20,6 +20,8 @@ VM_TESTS := $(VM_LONGEST) $(filter-out $(VM_LONGEST),$(patsubst vm-tests/test_%.
 VM_QUEUE := $(addprefix check-vm-,$(VM_TESTS))
 INITRAMFS_UNITS := kdump-karg.service kdump-karg-write.service kdump-karg-reboot.service
 REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
+# Not named MAKE where it is used: a line with that word is run by `make --dry-run` too.
+AGAIN := $(MAKE) --silent --no-print-directory
 # The time of everything in a package: the commit's, so that the same commit gives the same bytes.
 EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
 # The line of the one file that holds the version, made the version alone.
@@ -84,7 +86,7 @@ dist:
 package-source:
 	@mkdir -p $(PACKAGES)/source && rm -f $(PACKAGES)/source/*.tar.gz
 	@if [ "$$(git rev-parse --show-toplevel 2>/dev/null)" = "$$(pwd -P)" ] && [ -z "$$(git status --porcelain)" ]; then \
-		$(MAKE) --silent --no-print-directory dist && cp $(BUILD)/dist/$(notdir $(SOURCE)) $(SOURCE); \
+		$(AGAIN) dist && cp $(BUILD)/dist/$(notdir $(SOURCE)) $(SOURCE); \
 	else \
 		tar --exclude-vcs --exclude=./build --exclude=./.venv --exclude='./.*_cache' --exclude=./.cache --exclude=__pycache__ \
 			--sort=name --owner=0 --group=0 --numeric-owner --mode=u+rw,go=u-w --mtime=@$(EPOCH) \

@@ -155,7 +155,8 @@ def test_the_spec_alone_says_what_it_lacks() -> None:
 @pytest.mark.skipif(shutil.which("rpmlint") is None, reason="rpmlint is not installed")
 def test_rpmlint_has_nothing_to_say(built: Path) -> None:
     """But for what packaging/kdump-karg.rpmlintrc names, with the reasons."""
-    argv = ["rpmlint", "--rpmlintrc", "packaging/kdump-karg.rpmlintrc", built / "source/kdump-karg.spec", *(built / "rpm").iterdir()]
+    looked_at = [built / "source/kdump-karg.spec", *(built / "rpm").iterdir()]
+    argv = ["rpmlint", "--rpmlintrc", "packaging/kdump-karg.rpmlintrc", *map(str, looked_at)]
     done = subprocess.run(argv, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert re.search(r" 0 errors, 0 warnings\b", done.stdout), done.stdout
 
