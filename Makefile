@@ -88,7 +88,7 @@ package-source:
 	@if [ "$$(git rev-parse --show-toplevel 2>/dev/null)" = "$$(pwd -P)" ] && [ -z "$$(git status --porcelain)" ]; then \
 		$(AGAIN) dist && cp $(BUILD)/dist/$(notdir $(SOURCE)) $(SOURCE); \
 	else \
-		tar --exclude-vcs --exclude=./build --exclude=./.venv --exclude='./.*_cache' --exclude=./.cache --exclude=__pycache__ \
+		tar --exclude=./.git --exclude=./build --exclude=./.venv --exclude='./.*_cache' --exclude=./.cache --exclude=__pycache__ \
 			--sort=name --owner=0 --group=0 --numeric-owner --mode=u+rw,go=u-w --mtime=@$(EPOCH) \
 			--transform='s,^\.,kdump-karg-$(VERSION),' --create --gzip --file=$(SOURCE) .; \
 	fi
