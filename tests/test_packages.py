@@ -182,3 +182,35 @@ def test_the_machines_get_the_debian_package() -> None:
     told = make(CHECKOUT, "--dry-run", "vm-product").stdout
     assert re.search(r"dpkg-deb --extract \S+/kdump-karg_\*\.deb \S+/build/install\n", told)
     assert "install-data" not in told
+
+
+CONTAINERFILE = CHECKOUT / "packaging/Containerfile"
+
+
+def run_instructions() -> list[str]:
+    """The shell of every RUN instruction of the Containerfile, without BuildKit's options."""
+    joined = CONTAINERFILE.read_text().replace("\\\n", " ")
+    runs = [line.removeprefix("RUN ") for line in joined.splitlines() if line.startswith("RUN ")]
+    return [re.sub(r"^(--mount=\S+\s+)+", "", run) for run in runs]
+
+
+def test_the_containerfile_names_no_image_of_its_own() -> None:
+    """Which base, and from where, is its user's choice."""
+    lines = CONTAINERFILE.read_text().splitlines()
+    assert [line for line in lines if line.startswith("ARG ")] == ["ARG BUILDROOT", "ARG BASE"]
+    assert [line.split()[1] for line in lines if line.startswith("FROM ")] == ["${BUILDROOT}", "${BASE}"]
+
+
+@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="shellcheck is not installed")
+def test_shellcheck_has_nothing_to_say_of_the_containerfile() -> None:
+    runs = run_instructions()
+    assert len(runs) == 4
+    for run in runs:
+        done = subprocess.run(["shellcheck", "--shell=bash", "-"], input=run, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
+
+
+def test_the_containerfile_looks_for_the_link_that_the_module_makes() -> None:
+    assert "grep ignition-complete.target.wants/kdump-karg.service" in run_instructions()[-1]
+    module = (CHECKOUT / "dracut/99kdump-karg/module-setup.sh").read_text()
+    assert "add-wants ignition-complete.target kdump-karg.service" in module
