@@ -124,7 +124,8 @@ def test_everything_is_roots_and_directories_are_open(rpms: dict[str, Path], bui
         assert set(ask(path, "[%{FILEUSERNAME}:%{FILEGROUPNAME}\n]").split()) == {"root:root"}
         modes = [int(mode) for mode in ask(path, "[%{FILEMODES}\n]").split()]
         assert {stat.S_IMODE(mode) for mode in modes if stat.S_ISDIR(mode)} == {0o755}
-    listed = subprocess.run(["dpkg-deb", "--contents", *(built / "deb").glob("*.deb")], capture_output=True, text=True, check=True)
+    (package,) = (built / "deb").glob("*.deb")
+    listed = subprocess.run(["dpkg-deb", "--contents", package], capture_output=True, text=True, check=True)
     assert {line.split()[1] for line in listed.stdout.splitlines()} == {"root/root"}
 
 

@@ -12,8 +12,8 @@ from orchestrator.freeze.interpreter import Interpreter
 
 OLDEST = (3, 11)  # the first whose module path a file beside the executable can be on any system (Modules/getpath.py: ._pth)
 TIMEOUT = 60.0  # seconds
-# Asked of the Python itself. In a virtual environment sys.executable is a link of its own, and sys._base_executable the Python
-# that it was made from. os is frozen into the executable, and names the standard library's directory all the same.
+# Asked of the Python itself. In a virtual environment sys.executable is a link of its own, and sys._base_executable the
+# Python that it was made from. os is frozen into the executable, and names the standard library's directory all the same.
 QUESTION = """
 import os, sys
 print(sys.implementation.name, *sys.version_info[:3])
@@ -27,11 +27,12 @@ SEARCH = "LD_LIBRARY_PATH"
 
 def interpreter(program: str) -> Interpreter:
     """The Python that `program` starts: a path, or a name to look for in $PATH. Failure where it is none that will do."""
-    answer = _asked(program)
-    kind, *version = answer[0].split()
+    implementation, *places = _asked(program)
+    kind, *version = implementation.split()
     if kind != "cpython" or tuple(map(int, version)) < OLDEST:
-        raise Failure(f"{program} is {kind} {'.'.join(version)}; name a CPython of version {'.'.join(map(str, OLDEST))} or newer")
-    executable, stdlib, *places = answer[1:]
+        oldest = ".".join(map(str, OLDEST))
+        raise Failure(f"{program} is {kind} {'.'.join(version)}; name a CPython of version {oldest} or newer")
+    executable, stdlib, *libraries = places
     short = ".".join(version[:2])
     return Interpreter(
         root="/",
@@ -42,16 +43,15 @@ def interpreter(program: str) -> Interpreter:
         environment=_environment(),
         licence=licences.of_python("/", short, stdlib),
         origin=(f"python {'.'.join(version)}",),
-        places=(*os.environ.get(SEARCH, "").split(os.pathsep), *places) if os.environ.get(SEARCH) else tuple(places),
+        places=(*filter(None, os.environ.get(SEARCH, "").split(os.pathsep)), *libraries),
     )
 
 
 def _asked(program: str) -> list[str]:
     """The lines of the answer."""
+    argv = [program, "-sSB", "-c", QUESTION]
     try:
-        done = subprocess.run(
-            [program, "-I", "-S", "-c", QUESTION], env=_environment(), capture_output=True, text=True, timeout=TIMEOUT, check=True
-        )
+        done = subprocess.run(argv, env=_environment(), capture_output=True, text=True, timeout=TIMEOUT, check=True)
     except (OSError, subprocess.SubprocessError) as error:
         raise Failure(f"{program} does not run as a Python ({error}); name one, such as /usr/bin/python3") from error
     return done.stdout.splitlines()
@@ -59,4 +59,5 @@ def _asked(program: str) -> list[str]:
 
 def _environment() -> dict[str, str]:
     """What a Python may need to start, and nothing that changes what it does."""
-    return {name: os.environ[name] for name in ("PATH", SEARCH) if name in os.environ}
+    found = {name: os.environ[name] for name in ("PATH", SEARCH) if name in os.environ}
+    return {**found, "PYTHONSAFEPATH": "1"}

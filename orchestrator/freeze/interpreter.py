@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from orchestrator.errors import Failure
 from orchestrator.freeze import closure, elf, licences
@@ -22,19 +22,17 @@ RUN_TIMEOUT = 300.0  # seconds; a trace or a compilation takes a few
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python: `root` is what its libraries' paths are relative to, `places` where its loader looks for them besides its own
-    directories. `command` and `environment` run it; `origin` is what MANIFEST says of it, and `licence` the file with its licence.
-    """
+    """A Python, and where all that belongs to it lies."""
 
-    root: str
+    root: str  # where the system that it was built for begins
     version: str
     program: Binary
-    stdlib: str
-    command: tuple[str, ...]
+    stdlib: str  # the standard library's directory
+    command: tuple[str, ...]  # runs it, in this environment
     environment: Mapping[str, str]
-    licence: str
-    origin: tuple[str, ...]
-    places: tuple[str, ...] = field(default=())
+    licence: str  # the file with its licence
+    origin: tuple[str, ...]  # what MANIFEST says of it, in lines
+    places: tuple[str, ...] = ()  # where its loader looks for libraries, besides its own directories
 
     def run(self, arguments: Sequence[str], *, path: Sequence[str] = (), stdin: str = "") -> str:
         """Standard output of a run with `path` before the standard library; Failure with the last line of its

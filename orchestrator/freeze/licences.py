@@ -23,7 +23,8 @@ def of_python(root: str, version: str, stdlib: str) -> str:
     # Debian's names all that is built in, too. Python's own installation puts its licence beside the standard library.
     found = _first([*_places(root, (), debian), os.path.join(stdlib, "LICENSE.txt"), *_places(root, fedora, ())])
     if found is None:
-        raise Failure(f"no licence of Python {version} in {stdlib} or {root}/usr/share; install its package with its documentation")
+        share = os.path.join(root, "usr/share")
+        raise Failure(f"no licence of Python {version} in {stdlib} or {share}; install its package with its documentation")
     return found
 
 

@@ -2,9 +2,9 @@
 """A libpython that belongs to our interpreter alone.
 
 Fedora's executable is a few kilobytes that load libpython, in the directory of the system's libraries, where a Python of the
-image's own would have its file of that name. So ours lies beside the executable, which asks for it by its path: a name with a
-slash in it is loaded from there and looked for nowhere else (ld.so(8)). Only the bytes of that name change, so the path must not
-be longer than the name, `libpython3.11.so.1.0`.
+image's own would have its file of that name. So ours lies beside the executable, which asks for it by its path: a name with
+a slash in it is loaded from there and looked for nowhere else (ld.so(8)). Only the bytes of that name change, so the path
+must not be longer than the name, `libpython3.11.so.1.0`.
 """
 
 from __future__ import annotations
@@ -47,8 +47,10 @@ def bound(content: bytes, name: str) -> bytes:
 
 
 def _replace(content: bytearray, start: int, text: str, name: str) -> None:
-    """Put `text` in the place of the string that starts there. A linker lets strings share a tail, but no name of a symbol, of a
-    library or of a version is the tail of a libpython's name or of a path."""
+    """Put `text` in the place of the string that starts there.
+
+    A linker lets strings share a tail, but no name of a symbol, a library or a version is the tail of a libpython's name or a path.
+    """
     size = content.index(0, start) - start
     if len(text) > size:
         raise Failure(f"{name} loads {content[start:start + size].decode()}, shorter than {text}; freeze with another Python")

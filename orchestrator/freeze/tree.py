@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 
 from orchestrator.freeze import bundle, closure, elf, licences, private, trace
 from orchestrator.freeze.closure import Library
 from orchestrator.freeze.interpreter import Interpreter
+from orchestrator.freeze.trace import Modules
 
 PRIVATE = "usr/lib/kdump-karg"
 COMMAND = "usr/bin/kdump-karg"
@@ -34,24 +36,37 @@ def freeze(target: Interpreter, output: str) -> None:
     unfinished = output + ".part"
     shutil.rmtree(unfinished, ignore_errors=True)
     _link_merged_usr(unfinished)
-    ours = {PROGRAM: target.program.path, **{f"{PRIVATE}/{name}.so": path for name, path in modules.extensions.items()}}
-    ours |= {LIBPYTHON: library.file.path for library in libraries if private.is_private(library.soname)}
-    for path, source in ours.items():
+    for path, source in _private(target, modules, libraries).items():
         _put(unfinished, path, private.bound(_content(source), source), 0o755)
     for library in libraries:
         if not private.is_private(library.soname):
             _copy_library(unfinished, library, target)
-    _put(unfinished, f"{LICENCES}/LICENSE.python", _content(target.licence))
-    files = bundle.members(bundle.compiled(target, modules.sources), modules.extensions)
-    _put(unfinished, f"{PRIVATE}/{ZIP}", bundle.zipped(files))
-    _put(unfinished, f"{PROGRAM}._pth", SEARCH_PATH.encode())
+    for path, content in _texts(target, modules).items():
+        _put(unfinished, path, content)
     _put(unfinished, f"{PRIVATE}/kdump-karg", LAUNCHER.encode(), 0o755)
-    _put(unfinished, f"{PRIVATE}/MANIFEST", "".join(f"{line}\n" for line in target.origin).encode())
     os.makedirs(os.path.join(unfinished, os.path.dirname(COMMAND)))
     os.symlink(COMMAND_TARGET, os.path.join(unfinished, COMMAND))
     _level(unfinished)
     shutil.rmtree(output, ignore_errors=True)
     os.rename(unfinished, output)
+
+
+def _private(target: Interpreter, modules: Modules, libraries: Iterable[Library]) -> dict[str, str]:
+    """Which files become ours alone: the interpreter, its extension modules, and its libpython if it has one."""
+    ours = {PROGRAM: target.program.path}
+    ours |= {f"{PRIVATE}/{name}.so": path for name, path in modules.extensions.items()}
+    return ours | {LIBPYTHON: library.file.path for library in libraries if private.is_private(library.soname)}
+
+
+def _texts(target: Interpreter, modules: Modules) -> dict[str, bytes]:
+    """The files that are made here, and the licence."""
+    files = bundle.members(bundle.compiled(target, modules.sources), modules.extensions)
+    return {
+        f"{PRIVATE}/{ZIP}": bundle.zipped(files),
+        f"{PROGRAM}._pth": SEARCH_PATH.encode(),
+        f"{PRIVATE}/MANIFEST": "".join(f"{line}\n" for line in target.origin).encode(),
+        f"{LICENCES}/LICENSE.python": _content(target.licence),
+    }
 
 
 def _link_merged_usr(root: str) -> None:

@@ -2,7 +2,8 @@
 """Build roots to freeze in: directories with a Python, its libraries and the sources, and without a network.
 
 Two layouts are made of Debian's packages: Debian's own, with libpython linked into the executable, and Fedora's, with all
-libraries in /usr/lib64 and an executable of some kilobytes that loads libpython. Debian has no such executable, so it is linked here.
+libraries and the standard library in /usr/lib64 and an executable of some kilobytes that loads libpython. Debian has no such
+executable, so it is linked here.
 """
 
 from __future__ import annotations
@@ -21,12 +22,30 @@ from orchestrator.freeze.archive import Suite
 from orchestrator.freeze.trace import CHECKOUT
 
 LINKED_IN, SHARED = "libpython linked in", "libpython in lib64"
-# What Programs/python.c does: Py_BytesMain(argc, argv). The dynamic loader has started the C library when this runs.
-START = {
-    "x86_64": "mov (%rsp), %rdi\nlea 8(%rsp), %rsi\nand $-16, %rsp\ncall Py_BytesMain@PLT\nmov %eax, %edi\ncall exit@PLT\n",
-    "aarch64": "ldr x0, [sp]\nadd x1, sp, #8\nbl Py_BytesMain\nbl exit\n",
-}
-NOTES = '.section .note.GNU-stack, "", %progbits\n'
+# What Programs/python.c does, Py_BytesMain(argc, argv), when the dynamic loader has started the C library. Fedora's libpython is
+# built with lib64 as the directory's name; Debian's is told.
+START = """
+.section .rodata
+name: .string "PYTHONPLATLIBDIR"
+value: .string "lib64"
+.text
+.globl _start
+_start:
+    mov (%rsp), %rbx
+    lea 8(%rsp), %rbp
+    and $-16, %rsp
+    lea name(%rip), %rdi
+    lea value(%rip), %rsi
+    mov $1, %edx
+    call setenv@PLT
+    mov %rbx, %rdi
+    mov %rbp, %rsi
+    call Py_BytesMain@PLT
+    mov %eax, %edi
+    call exit@PLT
+.section .note.GNU-stack, "", %progbits
+"""
+START_MACHINE = "x86_64"
 OUTPUT = "out"
 ISOLATED = ("unshare", "--net", "--mount", "chroot")
 
@@ -89,15 +108,13 @@ def build(place: Path, layout: str) -> BuildRoot:
 def link(place: Path, root: Path, python: str, *options: str) -> None:
     """Make the executable `place`, which loads the libpython of `root`."""
     machine = os.uname().machine
-    if machine not in START or shutil.which("ld") is None or shutil.which("as") is None:
-        pytest.skip(f"an executable for {machine} needs its start in assembly, `as` and `ld`")
+    if machine != START_MACHINE or shutil.which("ld") is None or shutil.which("as") is None:
+        pytest.skip(f"an executable that loads libpython needs `as`, `ld` and {START_MACHINE}")
     libraries = root / f"usr/lib/{machine}-linux-gnu"
     start = place.with_suffix(".o")
-    text = f".globl _start\n_start:\n{START[machine]}{NOTES}"
-    subprocess.run(["as", "-o", start], input=text, text=True, check=True)
+    subprocess.run(["as", "-o", start], input=START, text=True, check=True)
     loader = elf.read(str(root / f"usr/bin/python{python}")).interpreter
-    libc = next(path for path in (root / f"lib/{machine}-linux-gnu", libraries) if (path / "libc.so.6").exists()) / "libc.so.6"
-    needed = [libraries / f"libpython{python}.so.1.0", libc]
+    needed = [libraries / f"libpython{python}.so.1.0", *root.glob(f"lib/{machine}-linux-gnu/libc.so.6")]
     subprocess.run(["ld", "-o", place, start, *needed, "-dynamic-linker", loader, "--allow-shlib-undefined", *options], check=True)
     start.unlink()
 
@@ -109,6 +126,7 @@ def _as_fedora_has_it(place: Path, root: Path, python: str) -> None:
     for path in libraries.iterdir():
         path.rename(place / "usr/lib64" / path.name)
     libraries.rmdir()
+    (place / f"usr/lib/python{python}").rename(place / f"usr/lib64/python{python}")
     licence = place / "usr/share/licenses/python3-libs"
     licence.mkdir(parents=True)
     os.link(place / f"usr/share/doc/python{python}-minimal/copyright", licence / "LICENSE")
