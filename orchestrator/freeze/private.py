@@ -49,7 +49,8 @@ def bound(content: bytes, name: str) -> bytes:
 def _replace(content: bytearray, start: int, text: str, name: str) -> None:
     """Put `text` in the place of the string that starts there.
 
-    A linker lets strings share a tail, but no name of a symbol, a library or a version is the tail of a libpython's name or a path.
+    A linker lets strings share a tail, but no name of a symbol, a library or a version is the tail of a libpython's name or of
+    a path.
     """
     size = content.index(0, start) - start
     if len(text) > size:

@@ -22,8 +22,8 @@ from orchestrator.freeze.archive import Suite
 from orchestrator.freeze.trace import CHECKOUT
 
 LINKED_IN, SHARED = "libpython linked in", "libpython in lib64"
-# What Programs/python.c does, Py_BytesMain(argc, argv), when the dynamic loader has started the C library. Fedora's libpython is
-# built with lib64 as the directory's name; Debian's is told.
+# What Programs/python.c does, Py_BytesMain(argc, argv), when the dynamic loader has started the C library. Fedora's libpython
+# is built with lib64 as the directory's name; Debian's is told.
 START = """
 .section .rodata
 name: .string "PYTHONPLATLIBDIR"
@@ -115,7 +115,8 @@ def link(place: Path, root: Path, python: str, *options: str) -> None:
     subprocess.run(["as", "-o", start], input=START, text=True, check=True)
     loader = elf.read(str(root / f"usr/bin/python{python}")).interpreter
     needed = [libraries / f"libpython{python}.so.1.0", *root.glob(f"lib/{machine}-linux-gnu/libc.so.6")]
-    subprocess.run(["ld", "-o", place, start, *needed, "-dynamic-linker", loader, "--allow-shlib-undefined", *options], check=True)
+    command = ["ld", "-o", place, start, *needed, "-dynamic-linker", loader, "--allow-shlib-undefined", *options]
+    subprocess.run(command, check=True)
     start.unlink()
 
 
