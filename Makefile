@@ -12,17 +12,26 @@ MODULE := dracut/99kdump-karg
 MANDIR := $(DESTDIR)/usr/share/man
 COMPLETIONDIR := $(DESTDIR)/usr/share/bash-completion/completions
 DOCDIR := $(DESTDIR)/usr/share/doc/kdump-karg
+LICENCEDIR := $(DESTDIR)/usr/share/licenses/kdump-karg
+PACKAGES := $(abspath $(BUILD)/packages)
 # The longest first; what is not named here comes last. test_power_cut.py runs two machines at a time by itself.
 VM_LONGEST := power_cut update power_cut_later decisions kernel enough harness armed proof kola day_two teardown interrupted status
 VM_TESTS := $(VM_LONGEST) $(filter-out $(VM_LONGEST),$(patsubst vm-tests/test_%.py,%,$(wildcard vm-tests/test_*.py)))
 VM_QUEUE := $(addprefix check-vm-,$(VM_TESTS))
 INITRAMFS_UNITS := kdump-karg.service kdump-karg-write.service kdump-karg-reboot.service
 REAL_ROOT_UNITS := kdump-karg-report.service kdump-karg-finish.service
+# Not named MAKE where it is used: a line with that word is run by `make --dry-run` too.
+AGAIN := $(MAKE) --silent --no-print-directory
+# The time of everything in a package: the commit's, so that the same commit gives the same bytes.
+EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
 # The line of the one file that holds the version, made the version alone.
 VERSION_OF := sed -n 's/^__version__ = "\(.*\)"$$/\1/p'
+VERSION = $(shell $(VERSION_OF) orchestrator/__init__.py)
+SOURCE = $(PACKAGES)/source/kdump-karg-$(VERSION).tar.gz
 
-.PHONY: setup packages freeze install install-data version dist check check-fast check-faults vm-product vm-image check-vm \
-	check-vm-queue $(VM_QUEUE) check-cuts check-machines check-kernel check-kola kola-image update-packages-list fuzz bench demo clean
+.PHONY: setup packages freeze install install-data version dist package-source spec rpm deb product check check-fast check-faults \
+	vm-product vm-image check-vm check-vm-queue $(VM_QUEUE) check-cuts check-machines check-kernel check-kola kola-image \
+	update-packages-list fuzz bench demo clean
 
 setup: packages $(VENV)/installed
 
@@ -48,7 +57,7 @@ install: freeze install-data
 
 # All but the program: it needs no network and no Python.
 install-data:
-	install -d $(MODULEDIR) $(UNITDIR)/multi-user.target.wants $(MANDIR)/man5 $(MANDIR)/man8 $(COMPLETIONDIR) $(DOCDIR)/docs
+	install -d $(MODULEDIR) $(UNITDIR)/multi-user.target.wants $(MANDIR)/man5 $(MANDIR)/man8 $(COMPLETIONDIR) $(DOCDIR)/docs $(LICENCEDIR)
 	install -m 755 $(MODULE)/module-setup.sh $(MODULEDIR)/
 	install -m 644 $(addprefix $(MODULE)/,$(INITRAMFS_UNITS)) $(MODULEDIR)/
 	install -m 644 $(addprefix $(MODULE)/,$(REAL_ROOT_UNITS)) $(UNITDIR)/
@@ -56,7 +65,8 @@ install-data:
 	install -m 644 man/kdump-karg.8 $(MANDIR)/man8/
 	install -m 644 man/kdump-karg.conf.5 $(MANDIR)/man5/
 	install -m 644 completions/kdump-karg $(COMPLETIONDIR)/
-	install -m 644 README.md CHANGELOG.md CONTRIBUTING.md LICENSE $(DOCDIR)/
+	install -m 644 README.md CHANGELOG.md CONTRIBUTING.md $(DOCDIR)/
+	install -m 644 LICENSE $(LICENCEDIR)/
 	install -m 644 docs/*.md $(DOCDIR)/docs/
 
 version:
@@ -71,6 +81,47 @@ dist:
 	@name=kdump-karg-$$(git show HEAD:orchestrator/__init__.py | $(VERSION_OF)) && \
 		git -c tar.umask=0022 archive --format=tar --prefix=$$name/ --output=$(BUILD)/dist/$$name.tar HEAD && \
 		gzip --force --no-name --best $(BUILD)/dist/$$name.tar && echo $(BUILD)/dist/$$name.tar.gz
+
+# What the packages are built from: the archive of the commit, or one of the files as they are where not all is committed.
+package-source:
+	@mkdir -p $(PACKAGES)/source && rm -f $(PACKAGES)/source/*.tar.gz
+	@if [ "$$(git rev-parse --show-toplevel 2>/dev/null)" = "$$(pwd -P)" ] && [ -z "$$(git status --porcelain)" ]; then \
+		$(AGAIN) dist && cp $(BUILD)/dist/$(notdir $(SOURCE)) $(SOURCE); \
+	else \
+		tar --exclude=./.git --exclude=./build --exclude=./.venv --exclude='./.*_cache' --exclude=./.cache --exclude=__pycache__ \
+			--sort=name --owner=0 --group=0 --numeric-owner --mode=u+rw,go=u-w --mtime=@$(EPOCH) \
+			--transform='s,^\.,kdump-karg-$(VERSION),' --create --gzip --file=$(SOURCE) .; \
+	fi
+
+# The spec with the version in it: for a distribution's own way to build packages.
+spec: package-source
+	@{ echo "%global product_version $(VERSION)"; cat packaging/kdump-karg.spec; } > $(PACKAGES)/source/kdump-karg.spec
+
+# kdump-karg and kdump-karg-dracut, without a network, with this machine's Python. Debian's rpm knows no installed packages.
+rpm: spec
+	rm -rf --one-file-system $(PACKAGES)/rpm
+	SOURCE_DATE_EPOCH=$(EPOCH) rpmbuild --quiet -bb $(if $(wildcard /etc/debian_version),--nodeps) \
+		--define "_topdir $(PACKAGES)/rpm/build" --define "_sourcedir $(PACKAGES)/source" --define "_rpmdir $(PACKAGES)/rpm" \
+		--define "_rpmfilename %%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm" --define "_buildhost localhost" \
+		--define "use_source_date_epoch_as_buildtime 1" --define "clamp_mtime_to_source_date_epoch 1" \
+		$(PACKAGES)/source/kdump-karg.spec
+	rm -rf --one-file-system $(PACKAGES)/rpm/build
+
+# A Debian package, the same way. A machine with all of debhelper's needs but a compiler will do: nothing is compiled.
+deb: package-source
+	rm -rf --one-file-system $(PACKAGES)/deb && mkdir -p $(PACKAGES)/deb/tree
+	tar --extract --strip-components=1 --directory=$(PACKAGES)/deb/tree --file=$(SOURCE)
+	cp -R packaging/debian $(PACKAGES)/deb/tree/
+	printf 'kdump-karg (%s) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- %s  %s\n' \
+		"$(VERSION)" "$$(sed -n 's/^Maintainer: //p' packaging/debian/control)" \
+		"$$(LC_ALL=C date --utc --rfc-email --date=@$(EPOCH))" > $(PACKAGES)/deb/tree/debian/changelog
+	cd $(PACKAGES)/deb/tree && env -u MAKEFLAGS -u MFLAGS -u DESTDIR dpkg-buildpackage -b -d -us -uc
+	rm -rf --one-file-system $(PACKAGES)/deb/tree
+
+# What the machines under test get: the Debian package's content, so that what is shipped is what is tested.
+product: deb
+	rm -rf --one-file-system $(PRODUCT)
+	dpkg-deb --extract $(PACKAGES)/deb/kdump-karg_*.deb $(PRODUCT)
 
 # The image and its update take as long as the fast tests. The faults wait in the queue with the machines.
 check: vm-product
@@ -94,8 +145,8 @@ check-vm: vm-product
 	$(MAKE) check-vm-queue
 
 vm-product: setup
-	rm -rf --one-file-system $(PRODUCT) $(BUILD)/costs
-	$(MAKE) install DESTDIR=$(PRODUCT)
+	rm -rf --one-file-system $(BUILD)/costs
+	$(MAKE) product
 
 vm-image:
 	PYTHONPATH=vm-tests $(PYTHON) -m image.builder $(PRODUCT)

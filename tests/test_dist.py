@@ -33,8 +33,8 @@ INSTALLED = {
     "usr/share/man/man8/kdump-karg.8",
     f"{DOC_DIR}/CHANGELOG.md",
     f"{DOC_DIR}/CONTRIBUTING.md",
-    f"{DOC_DIR}/LICENSE",
     f"{DOC_DIR}/README.md",
+    "usr/share/licenses/kdump-karg/LICENSE",
     *(f"{DOC_DIR}/docs/{path.name}" for path in (CHECKOUT / "docs").iterdir()),
 }
 

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,32 @@ def test_every_file_that_the_module_names_exists() -> None:
     assert named
     for name in named:
         assert (MODULE / name).is_file(), name
+
+
+def test_it_calls_what_every_dracut_has() -> None:
+    """inst_library, inst_binary and others are gone from newer ones, and a function that is not there fails no build."""
+    assert set(re.findall(r"\binst_\w+", SETUP.read_text())) == {"inst_simple", "inst_multiple"}
+
+
+def installed_by_the_module(place: Path, files: Iterable[str]) -> list[str]:
+    """What install() hands to dracut of the program's directory, where that holds `files`; the rest of dracut does nothing."""
+    private = place / "usr/lib/kdump-karg"
+    private.mkdir(parents=True)
+    for name in files:
+        (private / name).touch()
+    stand_ins = "; ".join(f'{name}() {{ printf "%s\\n" "$@"; }}' for name in ("inst_simple", "inst_multiple"))
+    script = f"systemctl() {{ :; }}; {stand_ins}; dracutsysrootdir={place}; moddir=; . {SETUP}; install"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    return [line.rpartition("/")[2] for line in done.stdout.splitlines() if line.startswith("/usr/lib/kdump-karg/")]
+
+
+ALWAYS = ["python", "kdump-karg", "python._pth", "kdump-karg.pyz"]
+
+
+@pytest.mark.parametrize("files", [[], ["_json.so"], ["_json.so", "fcntl.so", "libp"]], ids=["none", "Debian", "Fedora"])
+def test_it_takes_the_extension_modules_and_the_libpython_that_are_there(files: list[str], tmp_path: Path) -> None:
+    found = installed_by_the_module(tmp_path, [*files, "MANIFEST"])
+    assert found == [*ALWAYS, *files]
 
 
 def test_every_initramfs_unit_is_installed_and_pulled_in() -> None:

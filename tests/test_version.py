@@ -14,7 +14,7 @@ CHECKOUT = Path(__file__).parent.parent
 PLACE = CHECKOUT / "orchestrator/__init__.py"
 # What people read may name versions: the history, and how to build one.
 MAY_NAME_IT = {PLACE, CHECKOUT / "CHANGELOG.md"}
-READ = ("*.py", "*.toml", "*.md", "*.service", "*.sh", "*.8", "*.5", "Makefile", "*.txt")
+READ = ("*.py", "*.toml", "*.md", "*.service", "*.sh", "*.8", "*.5", "Makefile", "*.txt", "*.spec", "control", "rules", "Containerfile")
 PASSED_OVER = {".venv", "build", ".git", ".cache"}
 
 
@@ -36,7 +36,7 @@ def test_make_takes_it_from_the_package() -> None:
 
 def test_it_is_written_nowhere_else() -> None:
     files = [path for pattern in READ for path in CHECKOUT.rglob(pattern)]
-    ours = [path for path in files if not PASSED_OVER & set(path.relative_to(CHECKOUT).parts)]
+    ours = [path for path in files if path.is_file() and not PASSED_OVER & set(path.relative_to(CHECKOUT).parts)]
     assert PLACE in ours and len(ours) > 100
     named = re.compile(rf"(?<![0-9.]){re.escape(__version__)}(?![0-9.]*[0-9])")
     assert {path for path in ours if named.search(path.read_text())} <= MAY_NAME_IT

@@ -24,7 +24,11 @@ install() {
         mount umount udevadm systemctl journalctl sleep
     inst_simple /usr/lib/kdump-karg/python._pth
     inst_simple /usr/lib/kdump-karg/kdump-karg.pyz
-    inst_simple /usr/lib/kdump-karg/_json.so
+    # Which of Python's modules are files, and whether libpython is one, differs between distributions; none may be missing.
+    local file
+    for file in "$dracutsysrootdir"/usr/lib/kdump-karg/*.so "$dracutsysrootdir"/usr/lib/kdump-karg/libp; do
+        [[ ! -e $file ]] || inst_multiple "${file#"$dracutsysrootdir"}" || exit 1
+    done
 
     # A program that cannot start, for want of a library, fails the image build as well. (Not tried on a foreign root.)
     [[ $dracutsysrootdir ]] || /usr/bin/kdump-karg --version > /dev/null || exit 1

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from orchestrator.errors import KdumpKargError
 
 try:
-    from orchestrator.freeze import archive, install, tree
+    from orchestrator.freeze import archive, buildroot, install, interpreter, tree
+    from orchestrator.freeze.interpreter import Interpreter
 except ModuleNotFoundError as error:
     sys.exit(f"freeze: there is no Python module {error.name}; use `make freeze`, or install this project's extra `build`")
 
@@ -23,12 +24,18 @@ def main(argv: Sequence[str]) -> int:
         if options.command == "install":
             _install(options.frozen, options.target)
         else:
-            unpacked = archive.unpack(archive.SUITES[options.suite], options.cache, os.environ)
-            tree.freeze(unpacked, os.path.abspath(options.output))
+            tree.freeze(_interpreter(options), os.path.abspath(options.output))
     except KdumpKargError as error:
         print(f"freeze: {error}", file=sys.stderr)
         return error.exit_status
     return 0
+
+
+def _interpreter(options: argparse.Namespace) -> Interpreter:
+    """The build root's Python where one is named, which takes no network; else one from Debian's archive."""
+    if options.python:
+        return buildroot.interpreter(options.python)
+    return interpreter.interpreter(archive.unpack(archive.SUITES[options.suite], options.cache, os.environ))
 
 
 def _install(frozen: str, target: str) -> None:
@@ -41,7 +48,9 @@ def _install(frozen: str, target: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python3 -m orchestrator.freeze", description=__doc__)
     parser.add_argument("--output", default="build/frozen", help="the frozen root to make (%(default)s)")
-    parser.add_argument("--suite", default="bookworm", choices=archive.SUITES, help="whose Python (%(default)s)")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--suite", default="bookworm", choices=archive.SUITES, help="whose Python (%(default)s)")
+    source.add_argument("--python", metavar="PROGRAM", help="this machine's Python instead, without network; of 3.11 or newer")
     parser.add_argument("--cache", default="build/cache", help="where packages are kept (%(default)s)")
     installer = parser.add_subparsers(dest="command").add_parser("install", help="put a frozen program into another root")
     installer.add_argument("--frozen", default="build/frozen", help="the frozen root (%(default)s)")

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import Failure
@@ -24,14 +24,22 @@ class Library:
     file: Binary
 
     @property
+    def is_private(self) -> bool:
+        """Is it asked for by its path, and so nobody's but its user's (private.py)?"""
+        return "/" in self.soname
+
+    @property
     def is_glibc(self) -> bool:
         """Is it a part of the C library?"""
         return self.soname.startswith(GLIBC)
 
 
-def find(root: str, soname: str, machine: tuple[str, int]) -> Library | None:
-    """The library of that name and machine in the loader's own directories below `root`."""
-    for directory in _directories(root):
+def find(root: str, soname: str, machine: tuple[str, int], first: Sequence[str] = ()) -> Library | None:
+    """The library of that name and machine below `root`, in the directories `first` and then in the loader's own.
+
+    A name with a slash is the path itself, as for the loader (ld.so(8)).
+    """
+    for directory in [""] if "/" in soname else [*first, *_directories(root)]:
         path = resolve(root, f"{directory}/{soname}")
         if elf.is_elf(path):
             binary = elf.read(path)
@@ -40,14 +48,17 @@ def find(root: str, soname: str, machine: tuple[str, int]) -> Library | None:
     return None
 
 
-def closure(users: Iterable[Binary], root: str) -> tuple[Library, ...]:
-    """All that those files load, their own needs first; Failure for a library that is missing."""
+def closure(users: Iterable[Binary], root: str, places: Sequence[str] = ()) -> tuple[Library, ...]:
+    """All that those files load, their own needs first; Failure for a library that is missing.
+
+    `places` are directories where the loader of `root` looks besides its own.
+    """
     found: dict[str, Library] = {}
     waiting = list(users)
     for user in waiting:  # which grows by what is found
         for soname in user.needed:
             if soname not in found:
-                library = find(root, soname, user.machine)
+                library = find(root, soname, user.machine, (*user.searched, *places))
                 if library is None:
                     raise Failure(f"{user.path} needs {soname}, which is not below {root}; add the package that holds it")
                 found[soname] = library

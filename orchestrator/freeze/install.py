@@ -33,24 +33,27 @@ def install(frozen: str, target: str) -> Installed:
     source = os.path.join(frozen, tree.PRIVATE)
     if not os.path.isdir(source):
         raise Failure(f"{source} does not exist; run `python3 -m orchestrator.freeze --output {frozen}` first")
-    own = [*(f"{tree.PRIVATE}/{name}" for name in sorted(os.listdir(source))), tree.COMMAND]
+    own = [*(f"{tree.PRIVATE}/{name}" for name in sorted(os.listdir(source))), f"{tree.LICENCES}/LICENSE.python", tree.COMMAND]
     files = {resolve(target, path, last=False): os.path.join(frozen, path) for path in own}
     users = [elf.read(path) for path in files.values() if elf.is_elf(path)]
     libc = closure.find(target, LIBC, users[0].machine)
     if libc is not None:
         where = os.path.dirname(libc.file.path)
-        files |= {f"{where}/{library.soname}": library.file.path for library in lacking(users, frozen, target)}
+        for library in lacking(users, frozen, target):
+            files[f"{where}/{library.soname}"] = library.file.path
+            files |= _licence(library, frozen, target)
     for destination, path in files.items():
         _copy(path, destination)
-    os.chmod(resolve(target, tree.PRIVATE), 0o755)  # whatever the umask
-    unseen = {soname for user in users for soname in user.needed} if libc is None else ()
+    for directory in (tree.PRIVATE, tree.LICENCES):
+        os.chmod(resolve(target, directory), 0o755)  # whatever the umask
+    unseen = {soname for user in users for soname in user.needed if "/" not in soname} if libc is None else ()
     return Installed(tuple(os.path.relpath(path, target) for path in files), tuple(sorted(unseen)))
 
 
 def lacking(users: Sequence[Binary], frozen: str, target: str) -> list[Library]:
     """The libraries to bring to the target; a Refusal where its C library will not do for the program and them."""
     libraries = closure.closure(users, frozen)
-    others = [library for library in libraries if not library.is_glibc]
+    others = [library for library in libraries if not library.is_glibc and not library.is_private]
     everyone = [*users, *(library.file for library in others)]
     brought = [library for library in others if _lacks(target, library, everyone)]
     loaded = [*users, *(library.file for library in brought)]
@@ -59,6 +62,13 @@ def lacking(users: Sequence[Binary], frozen: str, target: str) -> list[Library]:
     if lacks:
         raise Refusal(f"{target} lacks {', '.join(sorted(lacks))} of the C library; update it, or freeze an older --suite")
     return brought
+
+
+def _licence(library: Library, frozen: str, target: str) -> dict[str, str]:
+    """Where the licence of a library goes and comes from, if the frozen root has it."""
+    path = f"{tree.LICENCES}/LICENSE.{library.soname}"
+    source = os.path.join(frozen, path)
+    return {resolve(target, path): source} if os.path.exists(source) else {}
 
 
 def _lacks(target: str, library: Library, users: Sequence[Binary]) -> set[str]:

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Python of an unpacked suite, run where it lies: by its own loader, with its own C library and standard library."""
+"""The Python that the program is frozen with, and how it is run where it lies.
+
+That of an unpacked suite is run by its own loader, with its own C library and standard library; that of a build root is
+installed there (buildroot.py).
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from orchestrator.errors import Failure
-from orchestrator.freeze import closure, elf
+from orchestrator.freeze import closure, elf, licences
 from orchestrator.freeze.archive import Unpacked
-from orchestrator.freeze.closure import Library
 from orchestrator.freeze.elf import Binary
 
 RUN_TIMEOUT = 300.0  # seconds; a trace or a compilation takes a few
@@ -19,27 +22,24 @@ RUN_TIMEOUT = 300.0  # seconds; a trace or a compilation takes a few
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python that is not installed."""
+    """A Python, and where all that belongs to it lies."""
 
-    root: str
+    root: str  # where the system that it was built for begins
     version: str
     program: Binary
-    libraries: tuple[Library, ...]
-
-    @property
-    def stdlib(self) -> str:
-        """Its standard library's directory."""
-        return os.path.join(self.root, "usr/lib", f"python{self.version}")
+    stdlib: str  # the standard library's directory
+    command: tuple[str, ...]  # runs it, in this environment
+    environment: Mapping[str, str]
+    licence: str  # the file with its licence
+    origin: tuple[str, ...]  # what MANIFEST says of it, in lines
+    places: tuple[str, ...] = ()  # where its loader looks for libraries, besides its own directories
 
     def run(self, arguments: Sequence[str], *, path: Sequence[str] = (), stdin: str = "") -> str:
         """Standard output of a run with `path` before the standard library; Failure with the last line of its
         error output."""
-        files = {library.soname: library.file.path for library in self.libraries}
-        loader = files[os.path.basename(self.program.interpreter)]  # the C library asks for it by that name
-        library_path = os.pathsep.join(sorted({os.path.dirname(file) for file in files.values()}))
-        command = [loader, "--library-path", library_path, self.program.path, "-sSB", "-Xutf8", *arguments]
+        command = [*self.command, "-sSB", "-Xutf8", *arguments]
         environment = {
-            "PYTHONHOME": os.path.join(self.root, "usr"),
+            **self.environment,
             "PYTHONPATH": os.pathsep.join(path),
             "PYTHONHASHSEED": "0",  # the order of a frozenset constant in byte code depends on it
             "PYTHONSAFEPATH": "1",
@@ -58,5 +58,19 @@ class Interpreter:
 def interpreter(unpacked: Unpacked) -> Interpreter:
     """The Python of a suite; Failure where a library that it needs was not unpacked with it."""
     version = unpacked.suite.python
-    program = elf.read(os.path.join(unpacked.root, "usr/bin", f"python{version}"))
-    return Interpreter(unpacked.root, version, program, closure.closure([program], unpacked.root))
+    root = unpacked.root
+    program = elf.read(os.path.join(root, "usr/bin", f"python{version}"))
+    files = {library.soname: library.file.path for library in closure.closure([program], root)}
+    loader = files[os.path.basename(program.interpreter)]  # the C library asks for it by that name
+    library_path = os.pathsep.join(sorted({os.path.dirname(file) for file in files.values()}))
+    stdlib = os.path.join(root, "usr/lib", f"python{version}")
+    return Interpreter(
+        root=root,
+        version=version,
+        program=program,
+        stdlib=stdlib,
+        command=(loader, "--library-path", library_path, program.path),
+        environment={"PYTHONHOME": os.path.join(root, "usr")},
+        licence=licences.of_python(root, version, stdlib),
+        origin=(f"suite {unpacked.suite.name}", *unpacked.packages),
+    )

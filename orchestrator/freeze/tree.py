@@ -5,16 +5,19 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterable
 
-from orchestrator.freeze import bundle, closure, elf, trace
-from orchestrator.freeze.archive import Unpacked
+from orchestrator.freeze import bundle, closure, elf, licences, private, trace
 from orchestrator.freeze.closure import Library
-from orchestrator.freeze.interpreter import interpreter
+from orchestrator.freeze.interpreter import Interpreter
+from orchestrator.freeze.trace import Modules
 
 PRIVATE = "usr/lib/kdump-karg"
 COMMAND = "usr/bin/kdump-karg"
 COMMAND_TARGET = "../lib/kdump-karg/kdump-karg"
 PROGRAM = f"{PRIVATE}/python"
+LIBPYTHON = f"usr{private.PATH}"  # where the interpreter is not linked with it
+LICENCES = "usr/share/licenses/kdump-karg"  # a directory that stays where an image leaves documentation out
 ZIP = "kdump-karg.pyz"
 # -I: no PYTHON* variable counts. UTF-8 mode: in a Latin-1 locale the interpreter would look for a codec that the zip does
 # not have, and die.
@@ -25,24 +28,22 @@ SEARCH_PATH = f"{ZIP}\n.\n"
 MTIME = 315532800  # 1980-01-01, as in the zip
 
 
-def freeze(unpacked: Unpacked, output: str) -> None:
+def freeze(target: Interpreter, output: str) -> None:
     """Make the frozen root; what stood at `output` before is replaced as a whole."""
-    target = interpreter(unpacked)
     modules = trace.modules(target)
     extensions = [elf.read(path) for path in modules.extensions.values()]
+    libraries = closure.closure([target.program, *extensions], target.root, target.places)
     unfinished = output + ".part"
     shutil.rmtree(unfinished, ignore_errors=True)
     _link_merged_usr(unfinished)
-    _copy(unfinished, PROGRAM, target.program.path, 0o755)
-    for name, path in modules.extensions.items():
-        _copy(unfinished, f"{PRIVATE}/{name}.so", path)
-    for library in closure.closure([target.program, *extensions], target.root):
-        _copy_library(unfinished, library, target.root, target.program.interpreter)
-    files = bundle.members(bundle.compiled(target, modules.sources), modules.extensions)
-    _put(unfinished, f"{PRIVATE}/{ZIP}", bundle.zipped(files))
-    _put(unfinished, f"{PROGRAM}._pth", SEARCH_PATH.encode())
+    for path, source in _private(target, modules, libraries).items():
+        _put(unfinished, path, private.bound(_content(source), source), 0o755)
+    for library in libraries:
+        if not private.is_private(library.soname):
+            _copy_library(unfinished, library, target)
+    for path, content in _texts(target, modules).items():
+        _put(unfinished, path, content)
     _put(unfinished, f"{PRIVATE}/kdump-karg", LAUNCHER.encode(), 0o755)
-    _put(unfinished, f"{PRIVATE}/MANIFEST", manifest(unpacked).encode())
     os.makedirs(os.path.join(unfinished, os.path.dirname(COMMAND)))
     os.symlink(COMMAND_TARGET, os.path.join(unfinished, COMMAND))
     _level(unfinished)
@@ -50,9 +51,22 @@ def freeze(unpacked: Unpacked, output: str) -> None:
     os.rename(unfinished, output)
 
 
-def manifest(unpacked: Unpacked) -> str:
-    """What the tree was made from, one package to a line."""
-    return "".join(f"{line}\n" for line in (f"suite {unpacked.suite.name}", *unpacked.packages))
+def _private(target: Interpreter, modules: Modules, libraries: Iterable[Library]) -> dict[str, str]:
+    """Which files become ours alone: the interpreter, its extension modules, and its libpython if it has one."""
+    ours = {PROGRAM: target.program.path}
+    ours |= {f"{PRIVATE}/{name}.so": path for name, path in modules.extensions.items()}
+    return ours | {LIBPYTHON: library.file.path for library in libraries if private.is_private(library.soname)}
+
+
+def _texts(target: Interpreter, modules: Modules) -> dict[str, bytes]:
+    """The files that are made here, and the licence."""
+    files = bundle.members(bundle.compiled(target, modules.sources), modules.extensions)
+    return {
+        f"{PRIVATE}/{ZIP}": bundle.zipped(files),
+        f"{PROGRAM}._pth": SEARCH_PATH.encode(),
+        f"{PRIVATE}/MANIFEST": "".join(f"{line}\n" for line in target.origin).encode(),
+        f"{LICENCES}/LICENSE.python": _content(target.licence),
+    }
 
 
 def _link_merged_usr(root: str) -> None:
@@ -62,19 +76,23 @@ def _link_merged_usr(root: str) -> None:
         os.symlink(f"usr/{name}", os.path.join(root, name))
 
 
-def _copy_library(root: str, library: Library, source: str, loader: str) -> None:
-    """A library to the directory where the distribution has it; the loader to where programs name it."""
+def _copy_library(root: str, library: Library, target: Interpreter) -> None:
+    """A library, with its licence, to the directory where the distribution has it; the loader to where programs name it."""
+    loader = target.program.interpreter
     if library.soname == os.path.basename(loader):
         path, mode = loader, 0o755
     else:
-        directory = os.path.dirname(os.path.relpath(library.file.path, source))
+        directory = os.path.dirname(os.path.relpath(library.file.path, target.root))
         path, mode = f"{directory}/{library.soname}", 0o644
-    _copy(root, "usr/" + path.strip("/").removeprefix("usr/"), library.file.path, mode)
+    _put(root, "usr/" + path.strip("/").removeprefix("usr/"), _content(library.file.path), mode)
+    licence = None if library.is_glibc else licences.of_library(target.root, library.soname)
+    if licence is not None:
+        _put(root, f"{LICENCES}/LICENSE.{library.soname}", _content(licence))
 
 
-def _copy(root: str, path: str, source: str, mode: int = 0o644) -> None:
-    with open(source, "rb") as file:
-        _put(root, path, file.read(), mode)
+def _content(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _put(root: str, path: str, content: bytes, mode: int = 0o644) -> None:

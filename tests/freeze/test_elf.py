@@ -26,7 +26,7 @@ def test_reads_a_program(python: Interpreter) -> None:
     assert program.interpreter.startswith("/lib")
     assert program.needed == ("libm.so.6", "libz.so.1", "libexpat.so.1", "libc.so.6")
     assert ("libz.so.1", "ZLIB_1.2.0") in program.requires
-    libraries = {library.soname: library.file for library in python.libraries}
+    libraries = {library.soname: library.file for library in closure.closure([program], python.root)}
     assert "GLIBC_2.34" in libraries["libc.so.6"].provides
     assert libraries["libm.so.6"].interpreter == ""
 
@@ -48,7 +48,7 @@ def test_closure(python: Interpreter, tmp_path: Path) -> None:
     (tmp_path / "usr/lib").mkdir(parents=True)
     with pytest.raises(Failure, match="needs libm.so.6, which is not below"):
         closure.closure([python.program], str(tmp_path))
-    for library in python.libraries:
+    for library in closure.closure([python.program], python.root):
         shutil.copy(library.file.path, tmp_path / "usr/lib" / library.soname)
     found = [library.soname for library in closure.closure([python.program], str(tmp_path))]
     assert tuple(found[:-1]) == python.program.needed

@@ -29,7 +29,8 @@ def frozen(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def target(frozen: Path, tmp_path: Path) -> Path:
     """A root with the libraries and nothing else, /lib and /lib64 links as they are everywhere."""
     shutil.copytree(frozen, tmp_path / "target", symlinks=True)
-    shutil.rmtree(tmp_path / "target" / tree.PRIVATE)
+    for directory in (tree.PRIVATE, tree.LICENCES):
+        shutil.rmtree(tmp_path / "target" / directory)
     (tmp_path / "target" / tree.COMMAND).unlink()
     return tmp_path / "target"
 
@@ -62,7 +63,8 @@ def test_staging_directory(frozen: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert main(["install", "--frozen", str(frozen), "--target", str(tmp_path / "stage")]) == 0
     said = capsys.readouterr()
     assert set(content(tmp_path / "stage")) == set(said.out.split())
-    assert all(path.startswith(("usr/lib/kdump-karg/", tree.COMMAND)) for path in said.out.split())
+    assert all(path.startswith(("usr/lib/kdump-karg/", tree.LICENCES, tree.COMMAND)) for path in said.out.split())
+    assert [path for path in said.out.split() if "LICENSE" in path] == [f"{tree.LICENCES}/LICENSE.python"]
     assert content(tmp_path / "stage").items() <= content(frozen).items()
     assert said.err.endswith(f"has no C library; an image needs libc.so.6, {EXPAT}, libm.so.6, {ZLIB}\n")
     assert said.err.count("\n") == 1
@@ -75,7 +77,8 @@ def test_brings_what_is_not_there(names: tuple[str, ...], frozen: Path, target: 
         library(target, name).unlink()
     installed = install.install(str(frozen), str(target))
     where = library(target, "libc.so").relative_to(target).parent
-    assert {path for path in installed.paths if ".so." in path} == {str(where / name) for name in names}
+    brought = {path for path in installed.paths if ".so." in path}
+    assert brought == {str(where / name) for name in names} | {f"{tree.LICENCES}/LICENSE.{name}" for name in names}
     assert inside(target, COMMAND, "--version").returncode == 0
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator import __version__
-from orchestrator.freeze import archive, runs, start, tree
+from orchestrator.freeze import archive, interpreter, runs, start, tree
 from orchestrator.freeze.archive import Unpacked
 from orchestrator.freeze.runs import RUNS, Run
 from orchestrator.freeze.trace import CHECKOUT
@@ -66,7 +66,7 @@ def unpacked(suite: str = DEFAULT) -> Unpacked:
 
 def freeze(output: Path, suite: str) -> Path:
     """Freeze this checkout."""
-    tree.freeze(unpacked(suite), str(output))
+    tree.freeze(interpreter.interpreter(unpacked(suite)), str(output))
     return output
 
 
@@ -120,7 +120,9 @@ def test_says_its_version_and_nothing_else(frozen: Path) -> None:
 def test_holds_nothing_else(frozen: Path, suite: str) -> None:
     """The program, its libraries at the distribution's paths, and no Python installation."""
     files = [path.relative_to(frozen) for path in frozen.rglob("*") if path.is_file() and not path.is_symlink()]
-    others = [str(path) for path in files if path.parts[:3] != ("usr", "lib", "kdump-karg")]
+    licences = {path.name for path in files if str(path.parent) == tree.LICENCES}
+    assert licences == {"LICENSE.python", "LICENSE.libexpat.so.1", "LICENSE.libz.so.1"}
+    others = [str(path) for path in files if "kdump-karg" not in path.parts]
     libraries = {Path(path).name.partition(".")[0].partition("-")[0] for path in others}
     assert libraries == {"ld", "libc", "libm", "libz", "libexpat"}
     assert {str(Path(path).parent) for path in others} == {"usr/lib64", f"usr/lib/{os.uname().machine}-linux-gnu"}
@@ -145,7 +147,7 @@ def test_names_no_path_of_the_build_machine(frozen: Path) -> None:
     for path in (frozen / tree.PRIVATE).iterdir():
         data = path.read_bytes()
         assert CHECKOUT.encode() not in data, path
-        assert path.name == "python" or b"/tmp/" not in data, path
+        assert path.name in ("python", "libp") or b"/tmp/" not in data, path
 
 
 def test_zip_is_byte_code_only(frozen: Path) -> None:

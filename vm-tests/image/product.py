@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tree of files that the product installs."""
+"""The tree of files that the product installs: the content of its Debian package."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from host.process import remove_tree, run
+from host.process import run
 
 from image.builder import BUILD, CHECKOUT
 
@@ -15,11 +15,9 @@ VARIABLE = "KDUMP_KARG_PRODUCT"
 
 
 def tree() -> Path | None:
-    """The product, installed afresh from the checkout unless the environment names a tree."""
+    """The product, packaged afresh from the checkout unless the environment names a tree."""
     wanted = os.environ.get(VARIABLE)
     if wanted:
         return None if wanted == "none" else Path(wanted).resolve()
-    target = BUILD / "install"
-    remove_tree(target)
-    run(["make", "-C", CHECKOUT, "install", f"DESTDIR={target}"])
-    return target
+    run(["make", "-C", CHECKOUT, "product"])
+    return BUILD / "install"
