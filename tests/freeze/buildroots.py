@@ -115,8 +115,8 @@ def link(place: Path, root: Path, python: str, *options: str) -> None:
     subprocess.run(["as", "-o", start], input=START, text=True, check=True)
     loader = elf.read(str(root / f"usr/bin/python{python}")).interpreter
     needed = [libraries / f"libpython{python}.so.1.0", *root.glob(f"lib/{machine}-linux-gnu/libc.so.6")]
-    command = ["ld", "-o", place, start, *needed, "-dynamic-linker", loader, "--allow-shlib-undefined", *options]
-    subprocess.run(command, check=True)
+    words = ["ld", "-o", place, start, *needed, "-dynamic-linker", loader, "--allow-shlib-undefined", *options]
+    subprocess.run([str(word) for word in words], check=True)
     start.unlink()
 
 
