@@ -149,7 +149,7 @@ def _upcoming(target: Target, boot: str, here: Surroundings, value: str | None) 
     """Why the next boot will not have this value, if another deployment is booted then. In an initramfs none can be."""
     if here.initramfs:
         return ""
-    return upcoming.notice(deployments.read(target.root, boot), deployments.staged_options(target.root), value)
+    return upcoming.notice(deployments.read(target.root, boot), value)
 
 
 def decide(target: Target, boot: str, found: BootState, facts: Facts) -> Decision:

@@ -48,7 +48,6 @@ def plan_for(target: Target, boot: str, here: Surroundings) -> Plan:
         record.undone(root),
         tree.exists(provisioned_root(root), RPM_OSTREE),
         deployments.read(root, boot),
-        deployments.staged_options(root),
     )
     log.debug("undo", facts)
     return undo.plan(facts)

@@ -24,7 +24,7 @@ from orchestrator.rules.cmdline import KEY
 class Facts:
     """`booted`: the directory of the booted deployment. `written`: the record, None for none; `undone`: that of the last undo.
 
-    `rpm_ostree`: rpm-ostree changes kernel arguments here. `deployments` and `staged`: as upcoming.notice() takes them.
+    `rpm_ostree`: rpm-ostree changes kernel arguments here. `deployments`: as upcoming.notice() takes them.
     """
 
     here: Surroundings
@@ -34,7 +34,6 @@ class Facts:
     undone: Record | None
     rpm_ostree: bool = False
     deployments: tuple[Deployment, ...] = ()
-    staged: str = ""
 
 
 def out_of_place(here: Surroundings) -> str:
@@ -60,7 +59,7 @@ def plan(found: Facts) -> Plan:
     left = _in_force(final)
     what = f"crashkernel={written.crashkernel}, which kdump-karg wrote on {written.time}, is taken out of /boot/{boot.path}"
     then = f", and crashkernel={left}, which is not kdump-karg's, stays there" if left else ""
-    due = upcoming.notice(found.deployments, found.staged, left, by_hand(found, written.crashkernel))
+    due = upcoming.notice(found.deployments, left, by_hand(found, written.crashkernel))
     return Plan(
         Decision(Kind.CHANGE, what + then),
         (step,),

@@ -11,16 +11,18 @@ from orchestrator.facts.deployments import Deployment
 from orchestrator.rules import cmdline
 
 
-def notice(found: tuple[Deployment, ...], staged: str, value: str | None, cure: str = "") -> str:
+def notice(found: tuple[Deployment, ...], value: str | None, cure: str = "") -> str:
     """Why the next boot will not have the value that was written, and what to do; "" where it will.
 
-    `found`: all deployments, the next one first; `staged`: the crashkernel= arguments of a staged one, as a line; `value`: the
-    value in force that the booted deployment's entry has, None for none; `cure`: what to do, where that is not `apply`.
+    `found`: all deployments, the next one first; `value`: the value in force that the booted deployment's entry has, None for
+    none; `cure`: what to do, where that is not `apply`.
     """
     if not any(each.booted for each in found) or found[0].booted:
         return ""
     after = found[0]
-    has = cmdline.in_force(cmdline.crashkernel_values(staged if after.staged else after.options))
+    if any(each.booted and each.directory == after.follows for each in found):
+        return ""  # ostree gives it what the booted one's entry has at the shutdown
+    has = cmdline.in_force(cmdline.crashkernel_values(after.options))
     if has == value:
         return ""
     where = "which is staged" if after.staged else f"whose entry is /boot/{after.entry}"

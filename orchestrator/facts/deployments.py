@@ -22,6 +22,7 @@ STATEROOTS = "ostree/deploy"  # /STATEROOT/deploy/CHECKSUM.SERIAL
 DEPTH = 5  # names in the directory of a deployment
 # A GVariant with the names and the kernel arguments of the deployment that is to be finalised. The checksums in it are text.
 STAGED = "run/ostree/staged-deployment"
+KARGS = "kargs"  # the key that its kernel arguments have there, where it was staged with some
 MOUNTS = "proc/self/mountinfo"
 # Where the running system shows which directory it was made of: the root itself, or what is mounted over a composefs.
 OF_THE_DEPLOYMENT = ("/", "/etc", "/usr")
@@ -32,7 +33,9 @@ class Deployment:
     """One deployment. `directory` is its own, below the root directory of the system that runs.
 
     `entry` is the path of its entry below the boot directory and `text` the whole of it; both are "" for a staged one.
-    `number` is the entry's `version`, of which the boot loader boots the highest unless it is told otherwise.
+    `number` is the entry's `version`, of which the boot loader boots the highest unless it is told otherwise. `own`: the
+    crashkernel= arguments that a staged one was staged with, None where it was staged with no arguments. `follows`: the
+    directory of the one whose entry it then gets all arguments from, as they are when the machine is shut down.
     """
 
     directory: str
@@ -40,6 +43,8 @@ class Deployment:
     text: str = ""
     number: int = 0
     booted: bool = False
+    own: str | None = None
+    follows: str = ""
 
     @property
     def staged(self) -> bool:
@@ -48,8 +53,8 @@ class Deployment:
 
     @property
     def options(self) -> str:
-        """The kernel arguments of its entry, as the boot loaders read them; "" for a staged one."""
-        return bls.first_value(self.text, "options")
+        """The kernel arguments of its entry, as the boot loaders read them; of a staged one, what it would get by now."""
+        return bls.first_value(self.text, "options") if self.own is None else self.own
 
 
 def read(root: str, boot: str) -> tuple[Deployment, ...]:
@@ -68,7 +73,7 @@ def read(root: str, boot: str) -> tuple[Deployment, ...]:
         if place:
             found.append(Deployment(place, path, text, _number(text), place == running))
     found.sort(key=lambda each: each.number, reverse=True)
-    return (*_staged(root, {each.directory for each in found}), *found)
+    return (*_staged(root, found), *found)
 
 
 def booted(root: str, line: str) -> str:
@@ -107,12 +112,6 @@ def _mounted(root: str) -> str:
     return ""
 
 
-def staged_options(root: str) -> str:
-    """The crashkernel= arguments that the staged deployment will be booted with, as a line; ostree's file has each as text."""
-    named = (tree.read_bytes(root, STAGED) or b"").decode("utf-8", "surrogateescape")
-    return " ".join(text for text in named.split("\0") if text.startswith(cmdline.KEY))
-
-
 def directory(root: str, target: str) -> str:
     """The deployment that `ostree=target` boots, as ostree/deploy/STATEROOT/deploy/CHECKSUM.SERIAL; "" where there is none."""
     physical = provisioned_root(root)
@@ -136,19 +135,39 @@ def _is_deployment(path: str) -> bool:
     )
 
 
-def _staged(root: str, known: set[str]) -> tuple[Deployment, ...]:
+def _staged(root: str, others: list[Deployment]) -> tuple[Deployment, ...]:
     """The deployment that is staged: its checksum is in ostree's file, and no entry leads to it."""
     named = tree.read_bytes(root, STAGED)
     if named is None:
         return ()
+    known = {each.directory for each in others}
+    return tuple(_inheriting(place, named, others) for place in _directories(root, named) if place not in known)
+
+
+def _directories(root: str, named: bytes) -> list[str]:
+    """The directories of deployments whose checksums are in ostree's file."""
     physical = provisioned_root(root)
     found = []
     for stateroot in tree.names(physical, STATEROOTS):
         for name in tree.names(physical, f"{STATEROOTS}/{stateroot}/deploy"):
             place = f"{STATEROOTS}/{stateroot}/deploy/{name}"
-            if _is_deployment(place) and place not in known and name.partition(".")[0].encode() in named:
-                found.append(Deployment(place))
-    return tuple(found)
+            if _is_deployment(place) and name.partition(".")[0].encode() in named:
+                found.append(place)
+    return found
+
+
+def _inheriting(place: str, named: bytes, others: list[Deployment]) -> Deployment:
+    """A staged deployment, with where its kernel arguments will come from.
+
+    Without `kargs` in the file ostree takes those of the entry of the deployment that it merges /etc from, the booted one unless
+    told otherwise, at the shutdown (ostree-sysroot-deploy.c sysroot_finalize_deployment()). Every text in the file ends in a zero.
+    """
+    pieces = named.decode("utf-8", "surrogateescape").split("\0")
+    if any(piece.endswith(KARGS) for piece in pieces):
+        return Deployment(place, own=" ".join(piece for piece in pieces if piece.startswith(cmdline.KEY)))
+    merged = [each for each in others if each.directory.rpartition("/")[2].partition(".")[0].encode() in named]
+    merged.sort(key=lambda each: not each.booted)
+    return Deployment(place, text=merged[0].text, follows=merged[0].directory) if merged else Deployment(place)
 
 
 def _number(text: str) -> int:

@@ -58,25 +58,13 @@ def captures(root: str, boot: str, line: str) -> tuple[CaptureKernel, ...]:
 def _described(root: str, boot: str, line: str, deployment: Deployment) -> NextDeployment:
     """What is known of one."""
     image = tree.resolve(provisioned_root(root), deployment.directory)
-    options = " ".join(cmdline.KEY + value for value in _reservations(root, deployment))
+    options = " ".join(cmdline.KEY + value for value in cmdline.crashkernel_values(deployment.options))
     release = _release(image)
     if not release:
         return NextDeployment(deployment.directory, deployment.staged, "", options, None)
     size, sized = _kernel_bytes(root, image, release)
     capture = capture_kernel.read_other(root, boot, line, image, release, size)
     return NextDeployment(deployment.directory, deployment.staged, release, options, capture, sized)
-
-
-def _reservations(root: str, deployment: Deployment) -> tuple[str, ...]:
-    """The values of crashkernel= that it will be booted with.
-
-    A staged deployment has no entry yet: its arguments are in ostree's file, a GVariant in which every text ends in a zero.
-    """
-    if not deployment.staged:
-        return cmdline.crashkernel_values(deployment.options)
-    pieces = (tree.read_bytes(root, deployments.STAGED) or b"").split(b"\0")
-    words = [piece.decode("utf-8", "replace") for piece in pieces if piece.startswith(cmdline.KEY.encode())]
-    return cmdline.crashkernel_values(" ".join(words))
 
 
 def _release(image: str) -> str:

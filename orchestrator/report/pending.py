@@ -40,7 +40,7 @@ def read(target: Target, here: Surroundings) -> Pending | None:
                 return None
             other = f"crashkernel={runs}" if runs else "none"
             found = f"/boot/{state.path} has crashkernel={has}, the running kernel has {other}"
-            after = upcoming.notice(deployments.read(target.root, boot), deployments.staged_options(target.root), has)
+            after = upcoming.notice(deployments.read(target.root, boot), has)
             return Pending(found, after or DUE)
     except KdumpKargError:
         return None

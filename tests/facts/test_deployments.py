@@ -40,7 +40,7 @@ def test_a_staged_one_has_a_directory_and_no_entry(make: Make) -> None:
     assert [each.directory for each in deployments.read(str(sample.root), sample.boot)] == [SECOND, FIRST]
     sample.write("run/ostree/staged-deployment", b"\0target\0" + b"c" * 64 + b"\0merge-deployment\0" + b"a" * 64 + b"\0")
     staged, *others = deployments.read(str(sample.root), sample.boot)
-    assert (staged.directory, staged.staged, staged.options) == (THIRD, True, "")
+    assert (staged.directory, staged.staged, staged.follows) == (THIRD, True, FIRST)
     assert [each.directory for each in others] == [SECOND, FIRST]
 
 
@@ -89,7 +89,12 @@ def test_the_command_line_has_what_the_entry_is_called_now(make: Make) -> None:
 
 
 def test_the_arguments_of_a_staged_one(make: Make) -> None:
-    sample = make()
-    assert deployments.staged_options(str(sample.root)) == ""
-    sample.write("run/ostree/staged-deployment", b"kargs\0\0\0quiet\0crashkernel=256M\0root=1\0\x07\x0e")
-    assert deployments.staged_options(str(sample.root)) == "crashkernel=256M"
+    sample = deployed(make())
+    sample.write(f"sysroot/sysroot/{THIRD}/usr/lib/os-release", "ID=fedora\n")
+    named = b"\x05target\0" + b"c" * 64 + b"\0merge-deployment\0" + b"a" * 64 + b"\0\x07"
+    sample.write("run/ostree/staged-deployment", named)
+    follower, *_ = deployments.read(str(sample.root), sample.boot)
+    assert (follower.staged, follower.follows, follower.options) == (True, FIRST, OPTIONS)
+    sample.write("run/ostree/staged-deployment", named + b"kargs\0\0\0quiet\0crashkernel=256M\0root=1\0\x07\x0e")
+    own, *_ = deployments.read(str(sample.root), sample.boot)
+    assert (own.staged, own.follows, own.options) == (True, "", "crashkernel=256M")
