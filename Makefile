@@ -14,6 +14,7 @@ COMPLETIONDIR := $(DESTDIR)/usr/share/bash-completion/completions
 DOCDIR := $(DESTDIR)/usr/share/doc/kdump-karg
 LICENCEDIR := $(DESTDIR)/usr/share/licenses/kdump-karg
 PACKAGES := $(abspath $(BUILD)/packages)
+PACKAGE_TESTS := tests/test_packages.py tests/freeze/test_buildroot.py
 # The longest first; what is not named here comes last. test_power_cut.py runs two machines at a time by itself.
 VM_LONGEST := power_cut update power_cut_later decisions kernel enough harness armed proof kola day_two teardown interrupted status
 VM_TESTS := $(VM_LONGEST) $(filter-out $(VM_LONGEST),$(patsubst vm-tests/test_%.py,%,$(wildcard vm-tests/test_*.py)))
@@ -29,9 +30,9 @@ VERSION_OF := sed -n 's/^__version__ = "\(.*\)"$$/\1/p'
 VERSION = $(shell $(VERSION_OF) orchestrator/__init__.py)
 SOURCE = $(PACKAGES)/source/kdump-karg-$(VERSION).tar.gz
 
-.PHONY: setup packages freeze install install-data version dist package-source spec rpm deb product check check-fast check-faults \
-	vm-product vm-image check-vm check-vm-queue $(VM_QUEUE) check-cuts check-machines check-kernel check-kola kola-image \
-	update-packages-list fuzz bench demo clean
+.PHONY: setup packages freeze install install-data version dist package-source spec rpm deb product check check-fast check-frozen \
+	check-sources check-packages check-faults vm-product vm-image check-vm check-vm-queue $(VM_QUEUE) check-cuts check-machines \
+	check-kernel check-kola kola-image update-packages-list fuzz bench demo clean
 
 setup: packages $(VENV)/installed
 
@@ -123,13 +124,24 @@ product: deb
 	rm -rf --one-file-system $(PRODUCT)
 	dpkg-deb --extract $(PACKAGES)/deb/kdump-karg_*.deb $(PRODUCT)
 
-# The image and its update take as long as the fast tests. The faults wait in the queue with the machines.
+# The image and its update take as long as the fast tests. Packages and faults wait in the queue with the machines.
 check: vm-product
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=line check-fast vm-image
-	$(MAKE) check-vm-queue BESIDE=check-faults
+	$(MAKE) check-vm-queue BESIDE="check-packages check-faults"
 
+# Two at a time: what builds and runs the frozen program, and all else.
 check-fast: freeze
-	$(PYTHON) -m pytest tests
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target check-frozen check-sources
+
+check-frozen: setup
+	$(PYTHON) -m pytest tests/freeze $(addprefix --ignore=,$(PACKAGE_TESTS))
+
+check-sources: setup
+	$(PYTHON) -m pytest tests --ignore=tests/freeze $(addprefix --ignore=,$(PACKAGE_TESTS))
+
+# The packages, and the program made with the Python of a build root: half a minute.
+check-packages: setup
+	$(PYTHON) -m pytest $(PACKAGE_TESTS)
 
 # Every system call on /boot, failing: some minutes. `check-fast` has a sample of it.
 check-faults: setup
