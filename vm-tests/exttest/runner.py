@@ -35,10 +35,9 @@ SUCCESS = "success"
 #: systemd counts it among the clean signals, and so does kola.
 SIGTERM = "signal 2 15"
 
-#: Some of what kola looks for on the console of a test without skip-base-checks (harness.go consoleChecks). The one panic that does not
-#: count is that of an emulator which got no processor time while the kernel tried its timer; the machine then boots again.
+#: Some of what kola looks for on the console of a test without skip-base-checks (harness.go consoleChecks).
 BAD_LINES = re.compile(
-    r"Kernel panic - not syncing: (?!IO-APIC \+ timer).*|Oops: .*|BUG: .*|Ordering cycle found|invoked oom-killer"
+    r"Kernel panic - not syncing: .*|Oops: .*|BUG: .*|Ordering cycle found|invoked oom-killer"
     r"|initrd-cleanup\.service: Main process exited, code=killed, status=15/TERM"
 )
 
