@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 
 from tests import fuzz
-from tests.fuzz import TARGETS, Found, Target
+from tests.fuzz import Found
+from tests.fuzz.targets import TARGETS, Target
 
 COUNT = 6500
 
