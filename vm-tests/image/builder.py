@@ -17,7 +17,7 @@ from host.cache import Cache, digest, tree_digest
 from host.process import remove_tree
 from host.progress import Progress
 
-from image import bootloader, deployment, filesystem, initramfs, partitions, rootfs, tree
+from image import bootloader, deployment, filesystem, guest_tree, partitions, rootfs, tree
 from image.traits import Traits
 from orchestrator.rules import grub
 
@@ -27,7 +27,7 @@ BUILD = CHECKOUT / "build"
 
 #: What decides about the bytes of the image; the harness around it does not.
 SOURCES = (
-    "bootloader.py", "builder.py", "deployment.py", "filesystem.py", "initramfs.py", "kola.py",
+    "bootloader.py", "builder.py", "deployment.py", "filesystem.py", "guest_tree.py", "initramfs.py", "kola.py",
     "partitions.py", "rootfs.py", "traits.py", "tree.py",
 )  # fmt: skip
 
@@ -81,18 +81,8 @@ class _Build:
         return self.tools / "sysroot"
 
     def run(self, packages: Path, disk: Path) -> None:
-        guest = self.tools / "guest"
-        self.progress.step("unpack")
-        # Twice: the second copy lends its ostree and GRUB tools, while the guest's is taken apart.
-        tree.unpack(packages, self.tools)
-        tree.unpack(packages, guest)
-        tree.furnish(guest, self.traits, self.product)
-        self.progress.step("dracut: the machine's initramfs")
-        initramfs.build_machine(guest)
-        self.progress.step("dracut: the capture kernel's initramfs")
-        initramfs.build_capture(guest)
+        guest = guest_tree.make(self.tools, packages, self.traits, self.product, self.progress)
         self.progress.step("ostree commit and deploy")
-        tree.shape_for_ostree(guest)
         deployment.deploy(self.tools, guest, self.sysroot, self.traits)
         self.progress.step("file systems and boot loader")
         self._write_disk(disk)

@@ -16,7 +16,7 @@ from host.cache import Cache, digest
 from host.process import remove_tree, run, run_in_tree
 from host.progress import Progress
 
-from image import builder, deployment, filesystem, initramfs, rootfs, tree
+from image import builder, deployment, filesystem, guest_tree, rootfs, tree
 from image.partitions import MIB
 from image.traits import Traits
 
@@ -63,18 +63,11 @@ class _Build:
     def run(self, packages: Path, modules: Path) -> Path:
         """The directory with the repository."""
         tools = self.work / "tools"
-        guest, disk = tools / "guest", tools / "disk"
-        self.progress.step("unpack")
-        # Twice: the first copy lends its ostree, while the guest's is taken apart.
-        tree.unpack(packages, tools)
-        tree.unpack(packages, guest)
-        tree.furnish(guest, self.traits, self.product)
-        self._replace_kernel(guest, modules)
-        self.progress.step("dracut: both initramfs images")
-        initramfs.build_machine(guest)
-        initramfs.build_capture(guest)
+        disk = tools / "disk"
+        guest = guest_tree.make(
+            tools, packages, self.traits, self.product, self.progress, lambda guest: self._replace_kernel(guest, modules)
+        )
         self.progress.step("ostree commit")
-        tree.shape_for_ostree(guest)
         disk.mkdir()
         run_in_tree(tools, ["ostree", "init", f"--repo=/{disk.name}/{REPOSITORY}", "--mode=bare"])
         deployment.commit(tools, guest, disk / REPOSITORY, TIMESTAMP, VERSION)

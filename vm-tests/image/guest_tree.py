@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From the packages to the tree of an ostree commit, and to the tools that make one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from host.progress import Progress
+
+from image import initramfs, tree
+from image.traits import Traits
+
+
+def unchanged(guest: Path) -> None:
+    """What an image does with its packages before its initramfs is made."""
+
+
+def make(
+    tools: Path,
+    packages: Path,
+    traits: Traits,
+    product: Path | None,
+    progress: Progress,
+    change: Callable[[Path], None] = unchanged,
+) -> Path:
+    """The guest's tree, below the directory `tools`, in which its programs can be run. `change` may give it another kernel."""
+    guest = tools / "guest"
+    progress.step("unpack")
+    # Twice: the first copy lends its ostree and GRUB tools, while the guest's is taken apart.
+    tree.unpack(packages, tools)
+    tree.unpack(packages, guest)
+    tree.furnish(guest, traits, product)
+    change(guest)
+    progress.step("dracut: the machine's initramfs")
+    initramfs.build_machine(guest)
+    progress.step("dracut: the capture kernel's initramfs")
+    initramfs.build_capture(guest)
+    tree.shape_for_ostree(guest)
+    return guest
