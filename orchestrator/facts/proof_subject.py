@@ -60,7 +60,7 @@ def read(root: str, capture: Facts | None, line: str | None, reserved: int | Non
 def _digests(root: str, provisioned: str) -> tuple[str, str]:
     """Of the capture kernel's image and of its initramfs."""
     try:
-        kernel, initramfs = _files(root, provisioned)
+        kernel, initramfs = _files(root)
     except Refusal:  # a /boot that only root may list
         return UNREADABLE, UNREADABLE
     return _digest(provisioned, kernel), _digest(provisioned, initramfs)
@@ -79,16 +79,11 @@ def comparable(line: str) -> str:
     return " ".join(word for word in line.split() if not word.startswith(PASSING))
 
 
-def _files(root: str, provisioned: str) -> tuple[str, str]:
-    """The paths of the capture kernel's image and initramfs; "" for what is not found. Raises Refusal."""
+def _files(root: str) -> tuple[str, str]:
+    """The paths of the capture kernel's image and initramfs; "" for what is not known. Raises Refusal."""
     found = capture_files.read(root, tree.resolve(root, "boot"), loaded=True)
     if found is None:
         return "", ""
     # kdump-utils' kernel lies below /boot/ostree; the deployment's own copy has the same bytes.
     kernel = found.kernel or f"/usr/lib/modules/{found.kernel_release}/vmlinuz"
-    return _there(provisioned, kernel), _there(provisioned, found.initrd)
-
-
-def _there(provisioned: str, path: str) -> str:
-    """The path, "" where nothing is there."""
-    return path if path and tree.exists(provisioned, path) else ""
+    return kernel, found.initrd

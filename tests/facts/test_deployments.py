@@ -98,3 +98,10 @@ def test_the_arguments_of_a_staged_one(make: Make) -> None:
     sample.write("run/ostree/staged-deployment", named + b"kargs\0\0\0quiet\0crashkernel=256M\0root=1\0\x07\x0e")
     own, *_ = deployments.read(str(sample.root), sample.boot)
     assert (own.staged, own.follows, own.options) == (True, "", "crashkernel=256M")
+
+
+def test_a_staged_one_follows_the_booted_one_where_the_file_names_others_too(make: Make) -> None:
+    sample = deployed(make())
+    sample.write(f"sysroot/sysroot/{THIRD}/usr/lib/os-release", "ID=fedora\n")
+    sample.write("run/ostree/staged-deployment", b"\0".join(digit * 64 for digit in (b"c", b"b", b"a")) + b"\0")
+    assert deployments.read(str(sample.root), sample.boot)[0].follows == FIRST

@@ -98,3 +98,8 @@ DIRECTORIES: list[tuple[str, dict[str, str], str]] = [
 @pytest.mark.parametrize(("files", "expected"), [row[1:] for row in DIRECTORIES], ids=[row[0] for row in DIRECTORIES])
 def test_where_the_dump_goes(tmp_path: Path, files: dict[str, str], expected: str) -> None:
     assert subject(tmp_path, files).directory == expected
+
+
+def test_a_directory_of_another_machine_is_not_opened(tmp_path: Path) -> None:
+    mounted = "30 1 0:40 / /var/crash rw - nfs4 server:/dumps rw\n"
+    assert subject(tmp_path, {**KDUMP_TOOLS, "proc/self/mountinfo": mounted}).directory == ""
