@@ -52,7 +52,7 @@ def the_fleet_is_told(machine: Machine) -> None:
 
 
 def a_full_disk_is_a_broken_link(machine: Machine) -> None:
-    """While less is free than a dump may take, the machine is not armed, and `status` has both numbers."""
+    """While less is free than a dump may take, the machine is not armed and is not crashed either: both say both numbers."""
     number, document = guest.status(machine)
     room = document["target"]
     assert (number, room["place"]) == (0, "/var/crash") and room["free_bytes"] > room["dump_bytes"] > 32 * MIB
@@ -62,5 +62,7 @@ def a_full_disk_is_a_broken_link(machine: Machine) -> None:
     assert (number, document["broken"]) == (4, "target") and full["free_bytes"] < full["dump_bytes"]
     numbers = f"{full['free_bytes'] // MIB} MiB are free, a dump may take up to {-(-full['dump_bytes'] // MIB)} MiB"
     assert f"target: /var/crash: {numbers}; free space there" in document["verdict"]
+    refused = machine.run("kdump-karg test --yes", check=False)
+    assert refused.status == 3 and numbers.encode() in refused.stderr and refused.stderr.count(b"\n") == 1
     machine.run("rm /var/filler")
     assert guest.status(machine)[0] == 0
