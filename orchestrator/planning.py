@@ -40,6 +40,7 @@ class Facts:
 
     `boot`: the device of the boot file system where it was found out earlier in this boot (see bootfs.labelled()). `later`: in
     a boot after the first one, what `settled` was decided from; the entry then counts as well, for it is for the next boot.
+    `enables`: the kdump unit that is wanted and not enabled.
     """
 
     here: Surroundings
@@ -47,6 +48,7 @@ class Facts:
     question: Question | None = None
     boot: str | None = None
     later: tuple[Intent, Machine] | None = None
+    enables: str = ""
 
 
 def gather(target: Target) -> Facts:
@@ -62,6 +64,11 @@ def gather(target: Target) -> Facts:
     nothing = decision.nothing_asked(wish)
     if nothing is not None:
         return Facts(here, nothing)
+    return replace(_gather(target, here, wish), enables=wish.enables)
+
+
+def _gather(target: Target, here: Surroundings, wish: Intent) -> Facts:
+    """The facts where something is asked. Raises as gather()."""
     found = machine.read(target.root)
     log.debug("machine", found)
     running = decision.running(wish, here, found)
@@ -111,6 +118,12 @@ def plan(target: Target) -> Plan:
 
 def planned(target: Target, facts: Facts) -> Plan:
     """As `plan`, from facts. Raises Refusal; a machine that runs with the argument needs no readable /boot."""
+    made = _planned(target, facts)
+    return made if made.decision.kind is Kind.REFUSE else replace(made, enables=facts.enables)
+
+
+def _planned(target: Target, facts: Facts) -> Plan:
+    """The plan, but for the unit. Raises as planned()."""
     if facts.settled is None or left_over(target, facts.here):
         return _reached(target, facts)
     if facts.later is None:
@@ -165,7 +178,7 @@ def decide(target: Target, boot: str, found: BootState, facts: Facts) -> Decisio
     if decided.kind is not Kind.CHANGE or asked.weighed:
         return decided
     line = facts.here.cmdline
-    who = loader.read(target.root)
+    who = loader.read(target.root, asked.intent.enables)
     log.debug("loader", who)
     danger = loadable.problem(who, asked.intent) or impact.danger(sealing.read(target.root, line, found.text))
     if danger:

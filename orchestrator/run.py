@@ -16,7 +16,7 @@ from orchestrator.facts.machine import Surroundings
 from orchestrator.planning import Facts
 from orchestrator.system import var as state
 from orchestrator.system.target import Target, provisioned_root
-from orchestrator.write import handover, transaction
+from orchestrator.write import enabling, handover, transaction
 
 
 def apply(target: Target) -> Plan:
@@ -54,6 +54,8 @@ def _apply(target: Target) -> Plan:
     """As `apply`."""
     facts = planning.gather(target)
     made = planning.planned(target, facts)
+    if made.enables:
+        enabling.enable(target, made.enables, initramfs=facts.here.initramfs)
     if made.steps and defers(target, facts.here):
         handover.leave(target.root, handover.take_stock(target.root, made.decision))
     elif made.steps:
@@ -66,11 +68,13 @@ def _apply(target: Target) -> Plan:
 def _undo(target: Target) -> Plan:
     """As `undo`."""
     made = undoing.plan(target)
-    if not made.steps:
-        return made
-    here = machine.surroundings(target.root)
-    var = state.place(target.root)
-    return transaction.write(target, made, lambda boot: undoing.plan_for(target, boot, here), here=here, var=var, known=None)
+    if made.steps:
+        here = machine.surroundings(target.root)
+        var = state.place(target.root)
+        transaction.write(target, made, lambda boot: undoing.plan_for(target, boot, here), here=here, var=var, known=None)
+    if made.disables:
+        enabling.take_back(target, made.disables)
+    return made
 
 
 def _resume(target: Target, left: handover.Handover, var: str) -> Plan:

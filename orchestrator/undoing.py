@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestrator import log
 from orchestrator.decide import decision, undo
 from orchestrator.decide.decision import Decision, Kind
 from orchestrator.decide.plan import Plan
 from orchestrator.errors import Refusal
-from orchestrator.facts import bootstate, deployments, machine, record
+from orchestrator.facts import bootstate, deployments, machine, record, unit
 from orchestrator.facts.machine import Surroundings
 from orchestrator.system import bootfs, tree
 from orchestrator.system.target import Target, provisioned_root
@@ -24,9 +26,12 @@ def plan(target: Target) -> Plan:
         if problem:
             return Plan(Decision(Kind.REFUSE, problem))
         with bootfs.reach(target.root, live=target.live, initramfs=here.initramfs, write=False) as boot:
-            return plan_for(target, boot, here)
+            made = plan_for(target, boot, here)
     except Refusal as refusal:
         return Plan(Decision(Kind.REFUSE, str(refusal)))
+    if made.decision.kind is Kind.REFUSE:
+        return made
+    return replace(made, disables=unit.enabled_by_us(provisioned_root(target.root)))
 
 
 def surroundings(target: Target) -> Surroundings:

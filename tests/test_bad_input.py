@@ -32,7 +32,7 @@ def kargs(*values: str) -> str:
 TWO_DEPLOYMENTS = {"boot/loader.1/entries/ostree-2.conf": entry_text()}
 BAD: list[tuple[str, dict[str, Any], list[str]]] = [
     ("config not UTF-8", bad(conf=b"crashkernel=1\xff\n"), ["/etc/kdump-karg.conf is not UTF-8", "0xff"]),
-    ("unknown key", bad(conf="size=256M\n"), ["/etc/kdump-karg.conf:1", "'size'", "crashkernel, strict"]),
+    ("unknown key", bad(conf="size=256M\n"), ["/etc/kdump-karg.conf:1", "'size'", "crashkernel, enable, strict"]),
     ("256MB", bad(conf="crashkernel=256MB\n"), ["/etc/kdump-karg.conf:1", "256MB", "write 256M"]),
     ("08M", bad(conf="crashkernel=08M\n"), ["/etc/kdump-karg.conf:1", "08M", "write 8M"]),
     ("010M", bad(conf="crashkernel=010M\n"), ["/etc/kdump-karg.conf:1", "010M", "write 10M"]),

@@ -20,6 +20,7 @@ from orchestrator.facts.proof_subject import Subject
 from tests.conftest import Make
 from tests.facts.test_deployments import deployed
 from tests.sample import LATER_LINE, NO_WISH, OPTIONS, Sample
+from tests.write.test_enabling import ASKED as ENABLING
 
 CHECKOUT = Path(__file__).parent.parent
 README = CHECKOUT / "README.md"
@@ -76,6 +77,7 @@ SAMPLES: dict[str, tuple[tuple[str, dict[str, Any] | str], ...]] = {
         ("nothing asked", {"ignition": NO_WISH, "preset": None}),
         ("another deployment is booted next", UPDATED),
         ("refused", {"conf": "crashkernel=8T\n"}),
+        ("a unit to be enabled", ENABLING),
     ),
     "status --json": (
         ("armed", ARMED),
@@ -88,8 +90,8 @@ SAMPLES: dict[str, tuple[tuple[str, dict[str, Any] | str], ...]] = {
         ("of a known size", {**ARMED, "extra": {"sysroot/etc/sysconfig/kdump": "", "proc/meminfo": "MemFree: 4 kB\n"}}),
     ),
 }
-# What no captured tree tells; vm-tests/test_status.py looks at it.
-LIVE: dict[str, set[tuple[str, str]]] = {"plan --json": set(), "status --json": {("target.free_bytes", "integer")}}
+# What no captured tree tells (vm-tests/test_status.py looks at it), and what only `plan --undo` does (tests/write/test_enabling.py).
+LIVE: dict[str, set[tuple[str, str]]] = {"plan --json": {("disables", "string")}, "status --json": {("target.free_bytes", "integer")}}
 
 
 def name(path: Path) -> str:

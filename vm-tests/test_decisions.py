@@ -90,10 +90,10 @@ def test_strict_stops_the_boot(boot: Boot) -> None:
 
 def test_shell_before_the_pivot(boot: Boot, new_disk: NewDisk) -> None:
     """At rd.break=pre-pivot, /boot not mounted: `status` looks at the entry, and says that it is what is missing; `plan` shows the
-    diff; leaving the shell continues as if it had not been there."""
+    diff; leaving the shell continues as if it had not been there. The config says enable=yes, and no unit is enabled but by that."""
     disk = new_disk()
     offline_kargs.first_boot_only(disk, BREAK_SHELL)
-    machine = boot(disk, ignition=Config().enable(KDUMP_UNIT))
+    machine = boot(disk, ignition=Config().file(CONF, "enable=yes\n"))
     machine.open_break_shell()
     # What is typed is echoed: only the shell's own answer has a number in it.
     machine.type("kdump-karg status; echo status-ended-$?-here\n")
@@ -101,7 +101,7 @@ def test_shell_before_the_pivot(boot: Boot, new_disk: NewDisk) -> None:
     assert (told[1], told[3]) == ("entry", "4")
     assert "/boot/loader/entries/" in told[2] and "has no crashkernel=" in told[2]
     machine.type("kdump-karg plan; echo plan-ended-$?-here\n")
-    shown = machine.wait_serial(r"(?s)decision: (\w+).*\+options ([^\n]*).*plan-ended-(\d+)-here")
+    shown = machine.wait_serial(rf"(?s)decision: (\w+).*enables: {KDUMP_UNIT}.*\+options ([^\n]*).*plan-ended-(\d+)-here")
     assert (shown[1], shown[3]) == ("CHANGE", "0")
     assert f"crashkernel={AUTO}" in shown[2]
     machine.type("exit\n")

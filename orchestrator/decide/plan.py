@@ -61,6 +61,7 @@ class Plan:
 
     `then`: what all facts read again must be decided as when the steps are taken, None for the same decision. `record`: what is
     to be known of the write afterwards, or what is taken back where `undoes` is true. `notices`: what else there is to know.
+    `enables`: the kdump unit to be enabled, `disables`: the one that an undo disables again; "" for none.
     """
 
     decision: Decision
@@ -70,6 +71,8 @@ class Plan:
     record: records.Record | None = None
     undoes: bool = False
     notices: tuple[str, ...] = ()
+    enables: str = ""
+    disables: str = ""
 
     @property
     def files(self) -> tuple[FileChange, ...]:

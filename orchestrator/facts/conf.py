@@ -12,7 +12,7 @@ from orchestrator.system import tree
 VENDOR_DIR = "usr/lib/kdump-karg.conf.d"
 ADMIN_FILE = "etc/kdump-karg.conf"
 ADMIN_DIR = "etc/kdump-karg.conf.d"
-KEYS = ("crashkernel", "strict")
+KEYS = ("crashkernel", "enable", "strict")
 AUTO = "auto"
 
 
@@ -27,11 +27,21 @@ class Setting:
 
 @dataclass(frozen=True)
 class Conf:
-    """What the files say together. `crashkernel`: None where no file asks, `auto`, or a checked value."""
+    """What the files say together. `crashkernel`: None where no file asks, `auto`, or a checked value.
+
+    `enable`: None where no file speaks of it; `enable_where` is the file and line that does.
+    """
 
     crashkernel: str | None = None
     where: str = ""
     strict: bool = False
+    enable: bool | None = None
+    enable_where: str = ""
+
+    @property
+    def is_image_default(self) -> bool:
+        """Is `enable` the word of the image, and not of the operator?"""
+        return self.enable_where.startswith(f"/{VENDOR_DIR}/")
 
 
 def parse(text: str, path: str) -> tuple[Setting, ...]:
@@ -55,17 +65,25 @@ def parse(text: str, path: str) -> tuple[Setting, ...]:
 def merge(settings: tuple[Setting, ...]) -> Conf:
     """One configuration from all assignments in order; the last of a key counts. Refusal for a bad value."""
     last = {setting.key: setting for setting in settings}
-    strict = last.get("strict")
-    if strict and strict.value not in ("yes", "no"):
-        raise Refusal(f"{strict.where}: strict={strict.value!r} is neither yes nor no; write one of them")
     size = last.get("crashkernel")
     if size and size.value != AUTO:
         crashkernel_value.check(size.value, size.where)
     return Conf(
         size.value if size else None,
         size.where if size else "",
-        bool(strict and strict.value == "yes"),
+        bool(_switch(last.get("strict"))),
+        _switch(last.get("enable")),
+        last["enable"].where if "enable" in last else "",
     )
+
+
+def _switch(setting: Setting | None) -> bool | None:
+    """yes or no; None where nothing is said. Refusal for any other word."""
+    if setting is None:
+        return None
+    if setting.value not in ("yes", "no"):
+        raise Refusal(f"{setting.where}: {setting.key}={setting.value!r} is neither yes nor no; write one of them")
+    return setting.value == "yes"
 
 
 def files(root: str) -> list[str]:

@@ -39,10 +39,10 @@ class Loader:
         return tuple(each for each in self.services if each.enabled and each.file)
 
 
-def read(root: str) -> Loader:
-    """The facts of the provisioned root below `root`, and of the kernel that runs."""
+def read(root: str, enables: str = "") -> Loader:
+    """The facts of the provisioned root below `root`, and of the kernel that runs. `enables`: a unit that this run enables."""
     provisioned = provisioned_root(root)
-    asked = ignition_config.read(root).enabled
+    asked = (*ignition_config.read(root).enabled, enables)
     return Loader(
         tuple(service.read(provisioned, name, asked=name in asked) for name in unit.KDUMP_UNITS),
         any(service.is_there(provisioned, path) for path in KEXEC),

@@ -16,6 +16,8 @@ ENABLING = (".wants", ".requires", ".upholds")  # directories of links that star
 MACHINE_ID = "etc/machine-id"
 PRESET_DIR = "etc/systemd/system-preset"
 VENDOR_PRESET_DIR = "usr/lib/systemd/system-preset"
+# What `enable=yes` leaves. It sorts behind 20-ignition.preset, so that the word of the operator's manifest counts more.
+OWN_PRESET = f"{PRESET_DIR}/20-kdump-karg.preset"
 
 
 def is_masked(root: str, unit: str) -> bool:
@@ -32,6 +34,25 @@ def is_pristine(root: str, path: str) -> bool:
     if link is not None:
         return link == tree.link_target(root, shipped)
     return tree.read_bytes(root, path) == tree.read_bytes(root, shipped)
+
+
+def installed(root: str) -> str | None:
+    """The kdump unit that the image has; None without one."""
+    for name in KDUMP_UNITS:
+        if tree.exists(root, f"{VENDOR_UNIT_DIR}/{name}") or tree.exists(root, f"{UNIT_DIR}/{name}"):
+            return name
+    return None
+
+
+def own_preset(unit: str) -> str:
+    """The text of OWN_PRESET."""
+    return f"# Made by kdump-karg, where its configuration says enable=yes.\nenable {unit}\n"
+
+
+def enabled_by_us(root: str) -> str:
+    """The unit that OWN_PRESET enables; "" where there is none, or somebody has changed it."""
+    text = tree.read_text(root, OWN_PRESET)
+    return next((name for name in KDUMP_UNITS if text == own_preset(name)), "")
 
 
 def symlink(root: str, unit: str) -> str | None:
@@ -56,6 +77,16 @@ def preset(root: str, unit: str) -> str | None:
     vendor = [name for name in _presets(root, VENDOR_PRESET_DIR) if name < admin[-1]]
     path, verdict = _deciding(root, unit, admin, vendor)
     return path if verdict and path.startswith(f"{PRESET_DIR}/") and not is_pristine(root, path) else None
+
+
+def unwanted(root: str, unit: str) -> str | None:
+    """The path of what says below /etc that the unit is not to run: a mask, or a preset that disables it by provisioning's word."""
+    if is_masked(root, unit):
+        return f"{UNIT_DIR}/{unit}"
+    admin = _presets(root, PRESET_DIR)
+    vendor = [name for name in _presets(root, VENDOR_PRESET_DIR) if admin and name < admin[-1]]
+    path, verdict = _deciding(root, unit, admin, vendor)
+    return path if verdict is False and path.startswith(f"{PRESET_DIR}/") and not is_pristine(root, path) else None
 
 
 def _deciding(root: str, unit: str, admin: list[str], vendor: list[str]) -> tuple[str, bool | None]:

@@ -37,6 +37,8 @@ def plan_text(plan: Plan) -> str:
         lines += [f"needed: about {wanted.needed_bytes >> 20} MiB"] if wanted.needed_bytes else []
         lines += [f"warning: {wanted.warning}"] if wanted.warning else []
     lines.append(f"reboot: {'yes' if plan.reboot else 'no'}")
+    lines += [f"enables: {plan.enables}"] if plan.enables else []
+    lines += [f"disables: {plan.disables}"] if plan.disables else []
     lines += [f"removes: /boot/{path}" for path in plan.removes]
     lines += [f"notice: {text}" for text in plan.notices]
     return "\n".join(lines) + "\n" + "".join(diff(change) for change in plan.files)
@@ -56,6 +58,8 @@ def plan_json(plan: Plan) -> str:
         "reboot": plan.reboot,
         "files": [{"path": f"/boot/{change.path}", "diff": diff(change)} for change in plan.files],
         "removes": [f"/boot/{path}" for path in plan.removes],
+        "enables": plan.enables or None,
+        "disables": plan.disables or None,
         "notices": list(plan.notices),
     }
     return json.dumps(document, indent=2) + "\n"

@@ -35,8 +35,8 @@ def test_good(text: str, expected: Conf) -> None:
 
 
 BAD = [
-    ("unknown key", "size=256M\n", ["/f:1", "'size'", "crashkernel, strict"]),
-    ("key in capitals", "CRASHKERNEL=1M\n", ["/f:1", "'CRASHKERNEL'", "crashkernel, strict"]),
+    ("unknown key", "size=256M\n", ["/f:1", "'size'", "crashkernel, enable, strict"]),
+    ("key in capitals", "CRASHKERNEL=1M\n", ["/f:1", "'CRASHKERNEL'", "crashkernel, enable, strict"]),
     ("byte order mark", "\ufeffcrashkernel=1M\n", ["/f:1", "\\ufeff"]),
     ("no equals sign", "\ncrashkernel 256M\n", ["/f:2", "'crashkernel 256M'", "key=value"]),
     ("section", "[kdump]\n", ["/f:1", "'[kdump]'", "key=value"]),
@@ -48,6 +48,7 @@ BAD = [
     ("vertical tab is no line end", "crashkernel=256M\x0bstrict=no\n", ["/f:1", "'\\x0b'"]),
     ("a unit the kernel has not", "strict=no\ncrashkernel=256MB\n", ["/f:2", "256MB", "write 256M"]),
     ("strict=true", "strict=true\n", ["/f:1", "strict='true'", "yes", "no"]),
+    ("enable=on", "enable=on\n", ["/f:1", "enable='on'", "yes", "no"]),
     ("strict with nothing", "strict=\n", ["/f:1", "strict=''"]),
 ]
 

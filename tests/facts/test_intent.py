@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from orchestrator.facts import intent
+from orchestrator.errors import Refusal
+from orchestrator.facts import intent, unit
 from orchestrator.system.target import provisioned_root
 from tests.conftest import Make
-from tests.sample import CONF, NO_WISH, PRESET
+from tests.sample import CONF, NO_WISH, PRESET, UNIT
 
 KARGS = '{"kernelArguments":{"shouldExist":["crashkernel=1G"]}}'
 WANTS = "sysroot/etc/systemd/system/multi-user.target.wants"
@@ -80,3 +81,53 @@ def test_a_provisioned_root_behind_an_absolute_link_is_looked_up_in_the_tree(mak
     sample.link("sysroot", "/deployment")
     assert provisioned_root(str(sample.root)) == f"{sample.root}/deployment"
     assert intent.read(str(sample.root)).source == f"/{CONF.removeprefix('sysroot/')}:1"
+
+
+VENDOR = "sysroot/usr/lib/kdump-karg.conf.d/10-image.conf"
+FEDORA = {"sysroot/usr/lib/systemd/system-preset/99-default-disable.preset": "disable *\n"}
+MASK = "sysroot/etc/systemd/system/kdump.service"
+
+ENABLE: list[tuple[str, dict[str, Any], dict[str, str], tuple[str, ...], str]] = [
+    ("the image's word", NOTHING, {VENDOR: "enable=yes\n"}, ("auto",), "kdump.service"),
+    ("the operator's word", {**NOTHING, "conf": "enable=yes\n"}, {}, ("auto",), "kdump.service"),
+    ("with a size", {**NOTHING, "conf": "crashkernel=1G\n"}, {VENDOR: "enable=yes\n"}, ("1G",), "kdump.service"),
+    ("enabled already", {}, {VENDOR: "enable=yes\n"}, ("auto",), ""),
+    ("beside kernelArguments", {"ignition": KARGS, "preset": None}, {VENDOR: "enable=yes\n"}, ("1G",), "kdump.service"),
+    ("taken back", {**NOTHING, "conf": "enable=no\n"}, {VENDOR: "enable=yes\n"}, (), ""),
+    ("taken back, and the image's size", {**NOTHING, "conf": "enable=no\n"}, {VENDOR: "enable=yes\ncrashkernel=1G\n"}, (), ""),
+    ("taken back, and a unit enabled", {"conf": "enable=no\n"}, {VENDOR: "enable=yes\ncrashkernel=1G\n"}, ("1G",), ""),
+    ("disabled by the manifest", {**NOTHING, "preset": "disable kdump.service\n"}, {VENDOR: "enable=yes\n"}, (), ""),
+]
+
+
+@pytest.mark.parametrize(("overrides", "extra", "values", "enables"), [row[1:] for row in ENABLE], ids=[row[0] for row in ENABLE])
+def test_enable(make: Make, overrides: dict[str, Any], extra: dict[str, str], values: tuple[str, ...], enables: str) -> None:
+    found = intent.read(str(make(**overrides, extra={**FEDORA, **extra}).root))
+    assert (found.values, found.enables) == (values, enables)
+
+
+def test_a_mask_takes_the_image_s_word_back(make: Make) -> None:
+    sample = make(**NOTHING, extra={VENDOR: "enable=yes\n"})
+    sample.link(MASK, "/dev/null")
+    assert not intent.read(str(sample.root)).wanted
+
+
+@pytest.mark.parametrize("against", ["a mask", "a preset"])
+def test_an_operator_who_says_both_is_told(make: Make, against: str) -> None:
+    sample = make(ignition=NO_WISH, preset=None if against == "a mask" else "disable kdump.service\n", conf="enable=yes\n")
+    if against == "a mask":
+        sample.link(MASK, "/dev/null")
+    with pytest.raises(Refusal, match="/etc/kdump-karg.conf:1: enable=yes, and /etc/systemd/.* keeps kdump.service from running"):
+        intent.read(str(sample.root))
+
+
+def test_an_image_without_a_kdump_unit_is_told(make: Make) -> None:
+    sample = make(**NOTHING, extra={VENDOR: "enable=yes\n"})
+    (sample.root / UNIT).unlink()
+    with pytest.raises(Refusal, match="10-image.conf:1: enable=yes, and neither kdump.service nor kdump-tools.service is installed"):
+        intent.read(str(sample.root))
+
+
+def test_our_own_preset_counts_behind_the_manifest_s(make: Make) -> None:
+    """As systemd sorts them: by name."""
+    assert PRESET.rpartition("/")[2] < unit.OWN_PRESET.rpartition("/")[2] < "40-vendor.preset"
