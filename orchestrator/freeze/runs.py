@@ -34,6 +34,8 @@ SIZE = {"sysroot/etc/kdump-karg.conf": "crashkernel=256M\n"}
 RUNNING = {**SIZE, "proc/cmdline": f"{CMDLINE} ignition.firstboot crashkernel=256M\n"}
 UNIT = {"sysroot/etc/systemd/system/multi-user.target.wants/kdump.service": f"{LINK}/usr/lib/systemd/system/kdump.service"}
 PRESET = {"sysroot/etc/systemd/system-preset/20-ignition.preset": "enable kdump*\n"}
+ENABLING = {"sysroot/etc/kdump-karg.conf": "crashkernel=256M\nenable=yes\n", "sysroot/usr/lib/systemd/system/kdump.service": ""}
+ENABLING["sysroot/usr/lib/systemd/system-preset/99-default-disable.preset"] = "disable *\n"
 KERNEL_ARGUMENTS = {"run/ignition.json": '{"kernelArguments": {"shouldExist": ["crashkernel=1G"]}}'}
 ARMED = {
     **RUNNING,
@@ -83,6 +85,7 @@ RUNS: tuple[Run, ...] = (
     _on_tree("apply", SIZE),
     _on_tree("apply", UNIT),
     _on_tree("apply", RUNNING),
+    _on_tree("apply", ENABLING),
     _on_tree("apply", KERNEL_ARGUMENTS),
     _on_tree("apply", {"sysroot/etc/kdump-karg.conf": "crashkernel=8T\n"}),
     _on_tree("apply", {"run/ignition.json": "{"}),
