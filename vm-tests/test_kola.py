@@ -66,7 +66,7 @@ CHECKS = (
     (UNITS_IN.format("activating"), ""),
     # What it does next (harness.go ScpKolet(), platform.go CopyDirToMachine()).
     ("echo a | sudo install -m 0755 /dev/stdin /usr/local/bin/kolet.partial && sudo mv /usr/local/bin/kolet.partial /usr/local/bin/kolet", ""),
-    ("cat /usr/local/bin/kolet; type -P tar bash", "a\n/usr/bin/tar\n/usr/bin/bash"),
+    ("cat /usr/local/bin/kolet; for name in tar bash; do command -v $name; done", "a\n/usr/bin/tar\n/usr/bin/bash"),
     # Before a reboot (harness.go runExternalTest()): it must be there, and stopping it must not end this session.
     ("sudo /bin/sh -c 'systemctl stop sshd && echo stopped'", "stopped"),
 )
