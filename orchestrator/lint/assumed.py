@@ -43,7 +43,7 @@ def reserved(values: tuple[str, ...], memory: Memory, rules: Arch) -> int:
 def usual(memory: Memory, rules: Arch) -> int:
     """Bytes that kdump-utils' default reserves there; 0 where it has none or the memory is too small for it."""
     try:
-        default = defaults.kdump_utils(rules.name, Hardware())
+        default = defaults.kdump_utils(rules.name, Hardware(capture_cpus=0))
     except Refusal:
         return 0
     return reserved((default.value,), memory, rules)
