@@ -64,7 +64,7 @@ def finding(found: Finding) -> dict[str, object]:
         "check": found.check,
         "severity": found.severity.value,
         "file": _file(found),
-        "line": found.line or None,
+        "line": found.line,
         "pointer": found.place.pointer,
         "nested": list(found.place.nested),
         "sentence": found.sentence,

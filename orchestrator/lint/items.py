@@ -11,7 +11,7 @@ from orchestrator.lint.findings import Finding, shown
 from orchestrator.lint.manifest import Argument, Contents, File, Kind, Link, Manifest, Unit
 from orchestrator.lint.place import Place
 
-KERNEL_ARGUMENTS_SINCE = (3, 3)  # the specification that has them (Ignition's docs/migrating-configs.md)
+KERNEL_ARGUMENTS_SINCE = (3, 3)  # the specification that has them (Ignition, Upgrading Configs)
 MAJOR = 3
 
 

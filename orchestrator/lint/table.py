@@ -84,7 +84,7 @@ CHECKS = {
     "kargs-version": Check(
         ERROR,
         "kernelArguments in a config whose version does not know them",
-        "Ignition docs/migrating-configs.md: kernel arguments came with 3.3.0; an unknown key is only warned of",
+        "Ignition, Upgrading Configs: kernel arguments came with 3.3.0; an unknown key is only warned of",
         "raise ignition.version to 3.3.0 or later",
     ),
     "kargs-place": Check(
