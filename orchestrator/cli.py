@@ -93,8 +93,8 @@ def parse(argv: list[str]) -> Arguments:
             flags.add(word)
         elif name in VALUES:
             values[name] = value if equals else next(words, "")
-        elif word == "--":
-            plain += words
+        elif word == "--" and plain[:1] == ["lint"]:
+            plain += words  # files, whatever they begin with
         elif word.startswith("-"):
             raise UsageError(f"unknown option {word}; see kdump-karg --help")
         else:

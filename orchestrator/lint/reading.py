@@ -177,13 +177,16 @@ def files_of(reader: Reader, files: tuple[str, ...]) -> list[Manifest]:
     found = [made for file in files for made in reader.given(file)]
     if not found:
         raise Refusal(f"{', '.join(map(shown, files))}: there is no config in it; {document.ADVICE}")
-    return grouped(found)
+    return grouped(reader, found)
 
 
-def grouped(found: list[Manifest]) -> list[Manifest]:
+def grouped(reader: Reader, found: list[Manifest]) -> list[Manifest]:
     """MachineConfigs of one role are merged by their operator; every Ignition config stands for itself."""
     alone = [made for made in found if made.kind is Kind.IGNITION]
     roles: dict[str, Manifest] = {}
     for made in sorted((made for made in found if made.kind is Kind.MACHINECONFIG), key=lambda made: made.name):
-        roles[made.role] = manifest.merged(roles[made.role], made) if made.role in roles else made
+        if made.role in roles:
+            reader.flaws += items.overridden(roles[made.role], made)
+            made = manifest.merged(roles[made.role], made)
+        roles[made.role] = made
     return [*alone, *roles.values()]

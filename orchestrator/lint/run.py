@@ -43,7 +43,7 @@ def of_files(named: tuple[str, ...], assumed: Assumed) -> tuple[Finding, ...]:
 def of_text(text: str, file: str, assumed: Assumed) -> tuple[Finding, ...]:
     """What is found in a text. Files that it names by `local` are refused: there is no directory to look in."""
     reader = Reader(Shelf(()))
-    return _checked(reader, reading.grouped(reader.rendered(text, file)), assumed)
+    return _checked(reader, reading.grouped(reader, reader.rendered(text, file)), assumed)
 
 
 def warnings(root: str) -> tuple[Finding, ...]:

@@ -7,6 +7,7 @@ import os
 
 from orchestrator.errors import Refusal, UsageError
 from orchestrator.lint import limits
+from orchestrator.lint.findings import shown
 from orchestrator.lint.place import printable
 from orchestrator.system import tree
 
@@ -20,9 +21,10 @@ class Shelf:
 
     def read(self, file: str) -> bytes:
         """The bytes of a file. UsageError where it is missing, Refusal where it must not or cannot be read."""
-        if "\0" in file or "\ud7ff" < max(file, default="") < "\ue000":
-            raise Refusal("a file's name has a character that no name can have; mend the config")
-        place = os.path.realpath(file)
+        try:
+            place = os.path.realpath(file)
+        except ValueError:  # a NUL, or half a character
+            raise Refusal(f"{shown(file)} is a name that no file can have; mend the config") from None
         if not any(place.startswith(f"{directory.rstrip('/')}/") for directory in self.directories):
             raise Refusal(f"{printable(file)} leads out of the directories of the given files; nothing outside them is read")
         directory, _, name = place.rpartition("/")

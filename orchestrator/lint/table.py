@@ -200,7 +200,7 @@ CHECKS = {
     "unit-name": Check(
         ERROR,
         "the unit of another distribution than the one that the files are for",
-        "Fedora, RHEL CoreOS and SUSE have kdump.service, Debian kdump-tools.service; a unit that is not there is enabled for nothing",
+        "Fedora, RHEL CoreOS and SUSE have kdump.service, Debian kdump-tools.service; to enable another one does nothing",
         "enable the unit of the distribution",
     ),
     "unit-unknown": Check(
@@ -280,7 +280,7 @@ CHECKS = {
     "target-ssh-key": Check(
         ERROR,
         "an ssh target whose key the config does not bring",
-        "ssh runs with BatchMode=yes (kdump-utils kdump.sh), and nobody answers on a first boot; coreos/fedora-coreos-tracker#1813",
+        f"ssh runs with BatchMode=yes (kdump-utils kdump.sh), and nobody answers on a first boot; {TRACKER}#1813",
         "add the private key with mode 0600 (384)",
     ),
     "target-host-key": Check(
@@ -292,7 +292,7 @@ CHECKS = {
     "target-network": Check(
         ERROR,
         "a target on another machine, and a capture kernel without a network",
-        "dracut_args that leave the network out; kdump-tools: neither systemd.unit=kdump-tools-dump.service nor ip= on its line",
+        "dracut_args leave the network out; kdump-tools: neither systemd.unit=kdump-tools-dump.service nor ip= on its line",
         "leave the network modules in; kdump-tools: add systemd.unit=kdump-tools-dump.service to KDUMP_CMDLINE_APPEND",
     ),
     "target-nfs-module": Check(
@@ -322,7 +322,8 @@ CHECKS = {
     "target-luks": Check(
         WARNING,
         "a dump on this machine, whose disk the config encrypts",
-        "rhkdump/kdump-utils#10: Argon2 takes 1.3 GiB, and the key must reach the capture kernel; OpenShift's documentation asks for a remote target",
+        "rhkdump/kdump-utils#10: Argon2 takes 1.3 GiB, and the key must reach the capture kernel; "
+        "OpenShift's documentation asks for a remote target",
         "dump to ssh or nfs, or give the capture kernel a key and the memory",
     ),
     # The capture kernel's command line

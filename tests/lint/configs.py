@@ -20,7 +20,9 @@ KEY_PATH = "/root/.ssh/kdump_id_rsa"
 KEY_TEXT = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----\n"
 SECRETS = ("c2VjcmV0", "s3cret", "hunter2", "$6$salt$hash")
 PRIVATE, PUBLIC = 0o600, 0o644
-REMOVE = 'KDUMP_COMMANDLINE_REMOVE="hugepages hugepagesz slub_debug quiet log_buf_len swiotlb hugetlb_cma ignition.firstboot cma"\n'
+REMOVE = (
+    'KDUMP_COMMANDLINE_REMOVE="hugepages hugepagesz slub_debug quiet log_buf_len swiotlb hugetlb_cma ignition.firstboot cma"\n'
+)
 APPEND = 'KDUMP_COMMANDLINE_APPEND="irqpoll nr_cpus=1 reset_devices"\n'
 SYSCONFIG = f'{REMOVE}{APPEND}KEXEC_ARGS="-s"\n'
 SSH = "ssh core@dump.example.com\n"
@@ -54,7 +56,12 @@ def file(path: str, text: str, mode: int | None = PUBLIC, **more: Any) -> Config
 
 def packed(path: str, text: str) -> Config:
     """A file whose contents are packed by gzip, in base64."""
-    return {"path": path, "overwrite": True, "mode": PUBLIC, "contents": {"compression": "gzip", "source": encoded(gzip.compress(text.encode()))}}
+    return {
+        "path": path,
+        "overwrite": True,
+        "mode": PUBLIC,
+        "contents": {"compression": "gzip", "source": encoded(gzip.compress(text.encode()))},
+    }
 
 
 def kdump(*arguments: str, files: tuple[Config, ...] = (), units: tuple[Config, ...] | None = None, **parts: Any) -> Config:
@@ -85,7 +92,9 @@ def sysconfig(text: str, *arguments: str) -> Config:
 
 def tools(text: str, *arguments: str) -> Config:
     """kdump on Debian with this /etc/default/kdump-tools."""
-    return kdump("crashkernel=512M", *arguments, files=(file("/etc/default/kdump-tools", text),), units=(unit("kdump-tools.service"),))
+    return kdump(
+        "crashkernel=512M", *arguments, files=(file("/etc/default/kdump-tools", text),), units=(unit("kdump-tools.service"),)
+    )
 
 
 def own(text: str, *arguments: str, path: str = "/etc/kdump-karg.conf") -> Config:

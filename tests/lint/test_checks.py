@@ -50,7 +50,10 @@ def machine(gib: int, arch: str = "", kernel: str = "") -> Assumed:
 
 def masked_by_link() -> Config:
     """kdump enabled by a link and masked by another one."""
-    wants = {"path": "/etc/systemd/system/multi-user.target.wants/kdump.service", "target": "/usr/lib/systemd/system/kdump.service"}
+    wants = {
+        "path": "/etc/systemd/system/multi-user.target.wants/kdump.service",
+        "target": "/usr/lib/systemd/system/kdump.service",
+    }
     mask = {"path": "/etc/systemd/system/kdump.service", "target": "/dev/null"}
     return kdump("crashkernel=512M", units=(), storage={"links": [wants, mask]})
 
@@ -109,7 +112,12 @@ FOUND: list[tuple[str, Config, str, Assumed | None]] = [
     ("data-gzip", raw("/etc/kdump.conf", packed("x", "path /var/crash\n")["contents"]["source"]), FIRST, None),
     ("data-gzip", raw("/etc/motd", encoded(b"\x1f\x8b\x08\0"), compression="gzip"), f"{FIRST}/contents", None),
     ("file-twice", kdump(files=(file("/etc/a", ""), file("/etc/a", ""))), "/storage/files/1", None),
-    ("file-overridden", {**conf("path /var/crash\n"), **merging(nested(conf("path /var/crash\n")))}, "/ignition/config/merge/0/source", None),
+    (
+        "file-overridden",
+        {**conf("path /var/crash\n"), **merging(nested(conf("path /var/crash\n")))},
+        "/ignition/config/merge/0/source",
+        None,
+    ),
     ("machineconfig-role", machineconfig(ignition(), role=""), "", None),
     ("kargs-version", {**kdump("crashkernel=512M"), "ignition": {"version": "3.2.0"}}, "/ignition/version", None),
     ("kargs-place", machineconfig(kdump("crashkernel=512M")), f"/spec/config{ARGUMENT}", None),
@@ -145,7 +153,12 @@ FOUND: list[tuple[str, Config, str, Assumed | None]] = [
     ("crashkernel-twice", kdump("crashkernel=512M", "crashkernel=1G"), "/kernelArguments/shouldExist/1", None),
     ("crashkernel-twice", kdump("crashkernel=512M", "crashkernel=1G,high"), "/kernelArguments/shouldExist/1", None),
     ("crashkernel-contradicts", own("crashkernel=1G\n", "crashkernel=512M"), FIRST, None),
-    ("crashkernel-contradicts", own("crashkernel=auto\n", "crashkernel=512M", path="/etc/kdump-karg.conf.d/9.conf"), FIRST, None),
+    (
+        "crashkernel-contradicts",
+        own("crashkernel=auto\n", "crashkernel=512M", path="/etc/kdump-karg.conf.d/9.conf"),
+        FIRST,
+        None,
+    ),
     ("crashkernel-repeats", own("crashkernel=512M\n", "crashkernel=512M"), FIRST, None),
     ("crashkernel-removed", absent("crashkernel=512M"), "/kernelArguments/shouldNotExist/0", None),
     ("crashkernel-unused", kdump("crashkernel=512M", units=()), ARGUMENT, None),
@@ -160,7 +173,12 @@ FOUND: list[tuple[str, Config, str, Assumed | None]] = [
     ("unit-unknown", kdump("crashkernel=512M", units=(unit("kexec-kdump.service"),)), UNITS, None),
     ("unit-replaced", kdump("crashkernel=512M", units=(unit(contents="[Service]\nExecStart=/bin/true\n"),)), UNITS, None),
     ("unit-kargs", kdump(units=(unit(), unit("size.service", contents=REBOOTER))), "/systemd/units/1", None),
-    ("unit-kargs", kdump(units=(unit("kdump-reboot.service", contents="[Service]\nExecStart=systemctl reboot\n"),)), UNITS, None),
+    (
+        "unit-kargs",
+        kdump(units=(unit("kdump-reboot.service", contents="[Service]\nExecStart=systemctl reboot\n"),)),
+        UNITS,
+        None,
+    ),
     ("kdump-conf-option", conf("pth /var/crash\n"), FIRST, None),
     ("kdump-conf-option", conf(f"{KEY_TEXT}"), FIRST, None),
     ("kdump-conf-deprecated", conf("net core@dump.example.com\n"), FIRST, None),
@@ -187,12 +205,18 @@ FOUND: list[tuple[str, Config, str, Assumed | None]] = [
     ("target-outside", conf("path /crash\n"), FIRST, None),
     ("target-directory", conf("path /var/dumps\n"), FIRST, None),
     ("target-luks", luks(), "/storage/luks/0", None),
+    ("target-luks", kdump("crashkernel=512M", storage={"luks": [{"name": "root"}]}), "/storage/luks/0", None),
     ("capture-first-boot", sysconfig(f'KDUMP_COMMANDLINE_REMOVE="hugepages quiet"\n{APPEND}KEXEC_ARGS="-s"\n'), FIRST, None),
     ("capture-first-boot", sysconfig(f'{APPEND}KEXEC_ARGS="-s"\n'), FIRST, None),
     ("capture-root", sysconfig(f'{SYSCONFIG}KDUMP_COMMANDLINE="ro quiet"\n'), FIRST, None),
     ("capture-blocked", tools('KDUMP_CMDLINE="ro quiet"\n'), FIRST, None),
     ("capture-blocked", sysconfig(f"{SYSCONFIG}KDUMP_COMMANDLINE_APPEND='nr_cpus=1 rd.break'\n"), FIRST, None),
-    ("capture-doubtful", sysconfig(f"{SYSCONFIG}KDUMP_COMMANDLINE_REMOVE='hugepages ignition.firstboot'\n", "swiotlb=65536"), FIRST, None),
+    (
+        "capture-doubtful",
+        sysconfig(f"{SYSCONFIG}KDUMP_COMMANDLINE_REMOVE='hugepages ignition.firstboot'\n", "swiotlb=65536"),
+        FIRST,
+        None,
+    ),
     ("capture-cpus", sysconfig(f'{REMOVE}KDUMP_COMMANDLINE_APPEND="irqpoll"\nKEXEC_ARGS="-s"\n'), FIRST, None),
     ("capture-cpus", sysconfig(SYSCONFIG), FIRST, machine(8, "ppc64le")),
     ("capture-kexec", sysconfig(REMOVE + APPEND), FIRST, None),
@@ -228,18 +252,72 @@ CLEAN: list[tuple[str, Config, list[str], Assumed | None]] = [
     ("Debian's by NFS", tools('NFS="server:/x"\n'), [], None),
     ("Debian's with an address", tools('NFS="server:/x"\nKDUMP_CMDLINE_APPEND="nr_cpus=1 ip=dhcp"\n'), [], None),
     ("SUSE's", kdump("crashkernel=512M", files=(file("/etc/sysconfig/kdump", SUSE),)), [], None),
-    ("a drop-in", kdump("crashkernel=512M", units=(unit(dropins=[{"name": "a.conf", "contents": "[Service]\nEnvironment=debug=1\n"}]),)), [], None),
-    ("a unit of one's own", kdump("crashkernel=512M", units=(unit(), unit("kdump-watch.service", contents="[Service]\nExecStart=/x\n"))), [], None),
-    ("kdump.conf", conf("# comment\npath /var/crash\ncore_collector makedumpfile -l --message-level 7 -d 31\nfailure_action reboot\n"), [], None),
-    ("kdump.conf in base64 and gzip", kdump("crashkernel=512M", files=(packed("/etc/kdump.conf", "path /var/crash\n"),)), [], None),
-    ("kdump.conf appended to", kdump("crashkernel=512M", files=({"path": "/etc/kdump.conf", "append": [{"source": plain("pth\n")}]},)), [], None),
+    (
+        "a drop-in",
+        kdump("crashkernel=512M", units=(unit(dropins=[{"name": "a.conf", "contents": "[Service]\nEnvironment=debug=1\n"}]),)),
+        [],
+        None,
+    ),
+    (
+        "a unit of one's own",
+        kdump("crashkernel=512M", units=(unit(), unit("kdump-watch.service", contents="[Service]\nExecStart=/x\n"))),
+        [],
+        None,
+    ),
+    (
+        "kdump.conf",
+        conf("# comment\npath /var/crash\ncore_collector makedumpfile -l --message-level 7 -d 31\nfailure_action reboot\n"),
+        [],
+        None,
+    ),
+    (
+        "kdump.conf in base64 and gzip",
+        kdump("crashkernel=512M", files=(packed("/etc/kdump.conf", "path /var/crash\n"),)),
+        [],
+        None,
+    ),
+    (
+        "kdump.conf appended to",
+        kdump("crashkernel=512M", files=({"path": "/etc/kdump.conf", "append": [{"source": plain("pth\n")}]},)),
+        [],
+        None,
+    ),
     ("ssh with all it needs", ssh(text="core_collector makedumpfile -F -l -d 31\n"), [], None),
-    ("ssh with another key", conf(f"{SSH}sshkey /etc/key\n", file("/etc/key", KEY_TEXT, 0o400), file("/etc/ssh/ssh_known_hosts", "|1|a|b c d\n")), [], None),
-    ("ssh, part of the config is elsewhere", {**conf(SSH), **merging("https://example.com/keys.ign")}, ["source-elsewhere"], None),
+    (
+        "ssh with another key",
+        conf(f"{SSH}sshkey /etc/key\n", file("/etc/key", KEY_TEXT, 0o400), file("/etc/ssh/ssh_known_hosts", "|1|a|b c d\n")),
+        [],
+        None,
+    ),
+    (
+        "ssh, part of the config is elsewhere",
+        {**conf(SSH), **merging("https://example.com/keys.ign")},
+        ["source-elsewhere"],
+        None,
+    ),
     ("NFS with its module", nfs("extra_modules nfs nfsv4"), [], None),
     ("NFS with its module by dracut", nfs('dracut_args --force-add "nfs"'), [], None),
-    ("a directory that is made", {**conf("path /var/dumps\n"), "storage": {"files": [file("/etc/kdump.conf", "path /var/dumps\n")], "directories": [{"path": "/var/dumps"}]}}, [], None),
-    ("a file system of its own", {**conf(""), "storage": {"files": [file("/etc/kdump.conf", "path /dumps\n")], "filesystems": [{"device": "/dev/vdb", "path": "/dumps"}]}}, [], None),
+    (
+        "a directory that is made",
+        {
+            **conf("path /var/dumps\n"),
+            "storage": {"files": [file("/etc/kdump.conf", "path /var/dumps\n")], "directories": [{"path": "/var/dumps"}]},
+        },
+        [],
+        None,
+    ),
+    (
+        "a file system of its own",
+        {
+            **conf(""),
+            "storage": {
+                "files": [file("/etc/kdump.conf", "path /dumps\n")],
+                "filesystems": [{"device": "/dev/vdb", "path": "/dumps"}],
+            },
+        },
+        [],
+        None,
+    ),
     ("a device", conf("ext4 /dev/disk/by-label/dumps\npath /here\n"), [], None),
     ("a remote target beside LUKS", {**luks(), "storage": {**ssh()["storage"], "luks": [{"name": "root"}]}}, [], None),
     ("a whole sysconfig", sysconfig(SYSCONFIG), [], machine(8, "x86_64")),
@@ -251,10 +329,12 @@ CLEAN: list[tuple[str, Config, list[str], Assumed | None]] = [
     ("a MachineConfig with arguments alone", machineconfig({}, "quiet"), [], None),
     ("replaced by a good one", replaced(source=nested(kdump("crashkernel=512M"))), [], None),
     ("a value of the child's", {**kdump("crashkernel=512M"), **merging(nested(ignition()))}, [], None),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("check", "config", "pointer", "where"), FOUND, ids=[f"{row[0]}-{number}" for number, row in enumerate(FOUND)])
+@pytest.mark.parametrize(
+    ("check", "config", "pointer", "where"), FOUND, ids=[f"{row[0]}-{number}" for number, row in enumerate(FOUND)]
+)
 def test_what_is_wrong_is_found(check: str, config: Config, pointer: str, where: Assumed | None) -> None:
     found = [each for each in findings(config, where) if each.check == check]
     assert pointer in [each.place.pointer for each in found], checks(config, where)

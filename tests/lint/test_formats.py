@@ -76,15 +76,25 @@ def test_json(capsys: Output, bad: Path) -> None:
     document = json.loads(out)
     assert {key: document[key] for key in ("errors", "warnings", "infos")} == {"errors": 2, "warnings": 0, "infos": 0}
     found = document["findings"][0]
-    assert (found["check"], found["severity"], found["pointer"], found["nested"]) == ("unit-masked", "error", "/systemd/units/0", [])
+    assert (found["check"], found["severity"], found["pointer"], found["nested"]) == (
+        "unit-masked",
+        "error",
+        "/systemd/units/0",
+        [],
+    )
     assert (found["file"], bad.read_text().splitlines()[found["line"] - 1].strip()) == (str(bad), "{")
     assert printed(capsys, "--format=json", str(bad))[1] == out
 
 
 def test_github(capsys: Output, tmp_path: Path, bad: Path) -> None:
-    lines = printed(capsys, "--format", "github", str(bad), str(write(tmp_path / "b.ign", kdump("crashkernel=256M"))))[1].splitlines()
+    lines = printed(capsys, "--format", "github", str(bad), str(write(tmp_path / "b.ign", kdump("crashkernel=256M"))))[
+        1
+    ].splitlines()
     assert [line.partition(" ")[0] for line in lines] == ["::error", "::error", "::warning"]
-    assert lines[0].startswith(f"::error file={bad},line=") and ",title=unit-masked::kdump.service is enabled and masked. Mend: " in lines[0]
+    assert (
+        lines[0].startswith(f"::error file={bad},line=")
+        and ",title=unit-masked::kdump.service is enabled and masked. Mend: " in lines[0]
+    )
 
 
 def test_sarif(capsys: Output, bad: Path) -> None:
@@ -94,7 +104,11 @@ def test_sarif(capsys: Output, bad: Path) -> None:
     assert (document["version"], driver["name"], driver["version"]) == ("2.1.0", "kdump-karg", __version__)
     assert [rule["id"] for rule in driver["rules"]] == list(table.CHECKS)
     result = run["results"][0]
-    assert (driver["rules"][result["ruleIndex"]]["id"], result["ruleId"], result["level"]) == ("unit-masked", "unit-masked", "error")
+    assert (driver["rules"][result["ruleIndex"]]["id"], result["ruleId"], result["level"]) == (
+        "unit-masked",
+        "unit-masked",
+        "error",
+    )
     place = result["locations"][0]
     assert place["physicalLocation"]["artifactLocation"]["uri"] == str(bad)
     assert place["physicalLocation"]["region"]["startLine"] > 1
@@ -152,7 +166,7 @@ def test_refused(capsys: Output, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
 def test_no_secret_and_no_control_character_is_printed(capsys: Output, tmp_path: Path, form: str) -> None:
-    """Keys, passwords, hashes and what a wrong file holds stay where they are; a name acts on no terminal and ends no annotation."""
+    """Keys, passwords, hashes and what a wrong file holds stay where they are; a name acts on no terminal."""
     config: dict[str, Any] = conf(
         f"{KEY_TEXT}sshkey s3cret\nssh core@s3cret\ns3cret x\ncore_collector s3cret\nfailure_action hunter2\n",
         file("/etc/kdump-karg.conf", "crashkernel=s3cret\nhunter2\nhunter2=s3cret\n"),

@@ -26,7 +26,9 @@ MASKED = kdump("crashkernel=512M", units=(unit(mask=True),))
 
 
 def test_the_table_is_the_codes() -> None:
-    rows = [line.strip("| ").split(" | ") for line in PAGE.read_text().splitlines() if re.match(r"\| `[a-z]+-[a-z-]+` \|", line)]
+    rows = [
+        line.strip("| ").split(" | ") for line in PAGE.read_text().splitlines() if re.match(r"\| `[a-z]+-[a-z-]+` \|", line)
+    ]
     checks = [[f"`{name}`", each.severity.value, each.what, each.source, each.mend] for name, each in table.CHECKS.items()]
     assert rows == checks
     assert not [cell for row in checks for cell in row if "|" in cell or "\n" in cell]
@@ -74,7 +76,12 @@ def test_plan_judges_by_the_machine_that_it_runs_on(make: Make, capsys: Output) 
 
 @pytest.mark.parametrize(
     ("ignition", "extra"),
-    [(NO_WISH, INITRAMFS), (json.dumps(kdump()), INITRAMFS), (json.dumps(MASKED), {}), (json.dumps(merging("https://h/x")), INITRAMFS)],
+    [
+        (NO_WISH, INITRAMFS),
+        (json.dumps(kdump()), INITRAMFS),
+        (json.dumps(MASKED), {}),
+        (json.dumps(merging("https://h/x")), INITRAMFS),
+    ],
     ids=["nothing asked", "an info", "not in the initramfs", "elsewhere"],
 )
 def test_plan_shows_no_more_than_that(make: Make, capsys: Output, ignition: str, extra: dict[str, str]) -> None:

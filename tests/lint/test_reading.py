@@ -69,7 +69,21 @@ def test_a_data_url(url: str, expected: bytes) -> None:
     assert source.is_data(url) and source.decode(url) == expected
 
 
-@pytest.mark.parametrize("url", ["data:", "data:x", "data:,%", "data:,%4", "data:,%zz", "data:,% 1", "data:;base64,a", "data:;base64,YQ=", "data:;base64,Y Q=", "data:;base64,é"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "data:",
+        "data:x",
+        "data:,%",
+        "data:,%4",
+        "data:,%zz",
+        "data:,% 1",
+        "data:;base64,a",
+        "data:;base64,YQ=",
+        "data:;base64,Y Q=",
+        "data:;base64,é",
+    ],
+)
 def test_none(url: str) -> None:
     with pytest.raises(source.Broken):
         source.decode(url)
@@ -95,7 +109,11 @@ def test_what_is_merged_counts() -> None:
 def test_the_child_decides() -> None:
     """Ignition's rules: units by name, files by path, arguments once."""
     parent = kdump("crashkernel=512M", units=(unit(mask=True),), files=(file("/etc/kdump.conf", "pth x\n"),))
-    child = kdump("crashkernel=512M", units=({"name": "kdump.service", "mask": False},), files=(file("/etc/kdump.conf", "path /var/crash\n"),))
+    child = kdump(
+        "crashkernel=512M",
+        units=({"name": "kdump.service", "mask": False},),
+        files=(file("/etc/kdump.conf", "path /var/crash\n"),),
+    )
     assert checks({**parent, **merging(nested(child))}) == ["file-overridden"]
     assert checks({**child, **merging(nested(parent))}) == ["file-overridden", "kdump-conf-option", "unit-masked"]
 
@@ -144,17 +162,31 @@ def test_a_given_file_that_is_a_link_out_is_not_followed(tmp_path: Path) -> None
 # Ends the program at the first socket, name that is looked up, or program that is started (PEP 578).
 WATCHED = """
 import os, sys
-sys.addaudithook(lambda event, _: os._exit(99) if event.startswith(("socket.", "subprocess.", "os.exec", "os.fork", "os.system")) else None)
+WATCHED = ("socket.", "subprocess.", "os.exec", "os.fork", "os.system", "os.posix_spawn")
+sys.addaudithook(lambda event, _: os._exit(99) if event.startswith(WATCHED) else None)
 from orchestrator.cli import main
 os._exit(main(sys.argv[1:]))
 """
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    """A file may have any name; a config can ask for one that no file can have."""
+    odd = tmp_path / os.fsdecode(b"\xff\n.ign")
+    assert names(lint(write(odd, BAD))) == ["crashkernel-octal"]
+    for name in ("a\0b", "\ud800", "\ud800\U0001f600", "a" * 5000):
+        with pytest.raises((Refusal, UsageError)) as refused:
+            lint(write(tmp_path / "main.ign", local(name)))
+        assert str(refused.value).isprintable()
 
 
 def test_nothing_is_fetched_and_nothing_is_started(tmp_path: Path) -> None:
     urls = [f"{scheme}://127.0.0.1:1/x" for scheme in ("http", "https", "tftp", "s3", "gs", "arn", "ftp", "file")]
     main = write(tmp_path / "main.ign", merging(*urls))
     assert names(lint(main)) == ["source-elsewhere"] * len(urls)
-    for code, status in ((WATCHED, 0), ("import socket" + WATCHED.replace("os._exit(main", "socket.socket(); os._exit(main"), 99)):
+    for code, status in (
+        (WATCHED, 0),
+        ("import socket" + WATCHED.replace("os._exit(main", "socket.socket(); os._exit(main"), 99),
+    ):
         done = subprocess.run([sys.executable, "-c", code, "lint", str(main)], cwd=CHECKOUT, capture_output=True, check=False)
         assert done.returncode == status, done.stderr
 
@@ -167,13 +199,23 @@ def test_machineconfigs_of_a_role_are_one(tmp_path: Path) -> None:
     assert names(lint(arguments, service)) == names(lint(service, arguments)) == []
     other = write(tmp_path / "c.json", machineconfig(kdump(), role="master"))
     assert names(lint(arguments, service, other)) == ["crashkernel-missing"]
-    both = write(tmp_path / "list.json", {"kind": "List", "items": [json.loads(path.read_text()) for path in (arguments, service)]})
+    conf = kdump(files=(file("/etc/kdump.conf", "path /var/crash\n"),))
+    first = write(tmp_path / "d.json", machineconfig(conf, "crashkernel=512M", name="50-a"))
+    second = write(tmp_path / "e.json", machineconfig(conf, name="50-b"))
+    assert names(lint(second, first)) == ["file-overridden"]
+    both = write(
+        tmp_path / "list.json", {"kind": "List", "items": [json.loads(path.read_text()) for path in (arguments, service)]}
+    )
     assert names(lint(both)) == []
 
 
 REFUSED: list[tuple[str, bytes, str]] = [
     ("no JSON", b'{"ignition": {\n  "version": 3.4.0}}', "is not JSON (line 2, column 17: Expecting ',' delimiter)"),
-    ("YAML", b"variant: fcos\nversion: 1.5.0\n", "is not JSON (line 1, column 1: Expecting value); lint takes JSON: the output of butane"),
+    (
+        "YAML",
+        b"variant: fcos\nversion: 1.5.0\n",
+        "is not JSON (line 1, column 1: Expecting value); lint takes JSON: the output of butane",
+    ),
     ("empty", b"", "is not JSON (line 1, column 1: Expecting value)"),
     ("a list", b"[]", "is not a JSON object"),
     ("no UTF-8", b'{"a": "\xff"}', "is not UTF-8 (byte 7 is 0xff)"),
@@ -283,7 +325,10 @@ LARGE: list[tuple[str, Config]] = [
     ("a long argument", kdump("crashkernel=" + "1G-2G:512M," * 400_000)),
     ("a long conf", kdump(files=(file("/etc/kdump-karg.conf", "crashkernel=512MB\n" * 200_000),))),
     ("a long sysconfig", kdump(files=(file("/etc/sysconfig/kdump", "A=$A$A\n" * 200_000),))),
-    ("merges of a large one", merging(*[nested(ignition(storage={"files": [file(f"/{number}", "") for number in range(1000)]}))] * 60)),
+    (
+        "merges of a large one",
+        merging(*[nested(ignition(storage={"files": [file(f"/{number}", "") for number in range(1000)]}))] * 60),
+    ),
 ]
 
 

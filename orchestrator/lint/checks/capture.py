@@ -47,7 +47,7 @@ def findings(config: Manifest, machine: Assumed) -> Iterator[Finding]:
 
 def _running(config: Manifest) -> str:
     """The arguments that the config adds to the running kernel's line, which are the capture kernel's as well."""
-    return " ".join(each.text for each in config.arguments if not any(char in each.text for char in " \"\t\n"))
+    return " ".join(each.text for each in config.arguments if not any(char in each.text for char in ' "\t\n'))
 
 
 def _line(facts: Facts, place: Place) -> Iterator[Finding]:

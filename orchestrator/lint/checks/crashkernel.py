@@ -195,7 +195,9 @@ def _holes(ranges: list[tuple[int, int, int]], place: Place) -> Iterator[Finding
     reached = ranges[0][0]
     for start, end, _ in sorted(ranges):
         if start > reached:
-            yield Finding("crashkernel-hole", place, f"a machine with {_size(reached)} to {_size(start)} of memory gets nothing")
+            yield Finding(
+                "crashkernel-hole", place, f"a machine with {_size(reached)} to {_size(start)} of memory gets nothing"
+            )
         reached = max(reached, end)
     if reached != ULLONG_MAX:
         yield Finding("crashkernel-hole", place, f"a machine with {_size(reached)} of memory or more gets nothing")
@@ -237,5 +239,3 @@ def _size(size: int) -> str:
         if size and size % (1 << shift) == 0:
             return f"{size >> shift}{letter}"
     return f"{size >> 20}M" if size >= MIB else f"{size} bytes"
-
-

@@ -35,7 +35,9 @@ def findings(config: Manifest, machine: Assumed) -> Iterator[Finding]:
             yield Finding("file-secret", file.place, sentence)
         elif mode in IN_OCTAL and (secret or packages.concerns_kdump(file.path)):
             meant = IN_OCTAL[mode]
-            yield Finding("file-mode", file.place, f"mode {mode} is {mode:04o} in octal", f"write {meant}, which is {meant:04o}")
+            yield Finding(
+                "file-mode", file.place, f"mode {mode} is {mode:04o} in octal", f"write {meant}, which is {meant:04o}"
+            )
         data = file.contents.data if file.contents is not None else None
         if data is not None and data.startswith(MAGIC) and packages.concerns_kdump(file.path):
             yield Finding("data-gzip", file.place, f"{shown(file.path)} is packed with gzip, and compression does not say so")

@@ -24,8 +24,10 @@ def findings(config: Manifest, machine: Assumed) -> Iterator[Finding]:
     known = {file.path for file in packages.own_files(config)}
     for file in config.files:
         name = file.path.rpartition("/")[2]
-        if file.path.startswith("/etc/") and file.path not in known and (
-            file.path.startswith(packages.OWN_DIR) or name.startswith(LIKE_OURS)
+        if (
+            file.path.startswith("/etc/")
+            and file.path not in known
+            and (file.path.startswith(packages.OWN_DIR) or name.startswith(LIKE_OURS))
         ):
             yield Finding("conf-ignored", file.place, f"{shown(file.path)} is not read by kdump-karg")
 
@@ -64,5 +66,3 @@ def size(config: Manifest) -> tuple[Setting, Place] | None:
             settings = () if _problem(line) else conf.parse(line, "")
             found = next(((each, file.place) for each in settings if each.key == "crashkernel"), found)
     return found
-
-

@@ -28,7 +28,7 @@ NETWORK_MODULES = ("network", "network-manager", "systemd-networkd", "ssh-client
 
 def findings(config: Manifest, machine: Assumed) -> Iterator[Finding]:
     """All of this theme."""
-    package = packages.package(config)
+    package = packages.package(config) or (Package.KDUMP_UTILS if packages.enabled(config) else None)
     if package is None:
         return
     path = packages.KDUMP_CONF if package is Package.KDUMP_UTILS else f"/{CONFIGS[package]}"
@@ -146,5 +146,3 @@ def _is_made(config: Manifest, path: str) -> bool:
     """Will the directory be there? Ignition makes what lies above a file."""
     made = (*config.directories, *config.mounts, *(file.path.rpartition("/")[0] for file in config.files))
     return any(_is_below(each, path) for each in made) or path in ("/var", "/var/lib", "/var/tmp", "/var/log", *KEPT)
-
-

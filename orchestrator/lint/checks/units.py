@@ -16,8 +16,8 @@ from orchestrator.rules.cmdline import KEY
 # All units of the three packages, and our own.
 KNOWN = frozenset(
     "kdump.service kdump-tools.service kdump-tools-dump.service kdump-early.service kdump-notify.service "
-    "kdump-commandline.service kdump-save.service kdump-capture.service kdump-emergency.service kdump-karg.service kdump-karg-write.service "
-    "kdump-karg-reboot.service kdump-karg-report.service kdump-karg-finish.service".split()
+    "kdump-commandline.service kdump-save.service kdump-capture.service kdump-emergency.service kdump-karg.service "
+    "kdump-karg-write.service kdump-karg-reboot.service kdump-karg-report.service kdump-karg-finish.service".split()
 )
 EDITORS = ("rpm-ostree kargs", "ostree admin kargs", "grubby", "grub2-mkconfig", "update-grub", "kdumpctl reset-crashkernel")
 DEBIANS = "Debian's kdump-tools.service"
