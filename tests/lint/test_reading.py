@@ -118,6 +118,24 @@ def test_the_child_decides() -> None:
     assert checks({**child, **merging(nested(parent))}) == ["file-overridden", "kdump-conf-option", "unit-masked"]
 
 
+def test_what_the_child_does_not_say_stays() -> None:
+    """Links by path, a file's contents and mode each by itself, what is appended after what is there."""
+    mask = {"path": "/etc/systemd/system/kdump.service", "target": "/dev/null"}
+    wants = {
+        "path": "/etc/systemd/system/multi-user.target.wants/kdump.service",
+        "target": "/usr/lib/systemd/system/kdump.service",
+    }
+    masked = kdump("crashkernel=512M", units=(), storage={"links": [mask, wants]})
+    assert checks({**masked, **merging(nested(ignition()))}) == ["unit-masked"]
+    away = ignition(storage={"links": [{"path": mask["path"], "target": wants["target"]}]})
+    assert checks({**masked, **merging(nested(away))}) == []
+    conf = kdump("crashkernel=512M", files=(file("/etc/kdump.conf", "pth x\n", 0o644),))
+    mode = ignition(storage={"files": [{"path": "/etc/kdump.conf", "mode": 644}]})
+    assert checks({**conf, **merging(nested(mode))}) == ["file-mode", "kdump-conf-option"]
+    more = ignition(storage={"files": [{"path": "/etc/kdump.conf", "append": [{"source": "data:,failure_action%20shell%0A"}]}]})
+    assert checks({**conf, **merging(nested(more))}) == ["kdump-conf-option", "kdump-conf-shell"]
+
+
 def test_the_place_leads_into_a_nested_config() -> None:
     found = findings(merging(nested(merging(nested(BAD)))))[0]
     merge = "/ignition/config/merge/0/source"
