@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from orchestrator.errors import Refusal
 from orchestrator.rules import arch, crashkernel, defaults
 from orchestrator.rules.arch import GIB, Arch
+from orchestrator.rules.capture_cmdline import Package
 from orchestrator.rules.cmdline import KEY
 from orchestrator.rules.defaults import Hardware
 from orchestrator.rules.memory import Memory
 
+DEBIAN = "512M-:192M"  # kdump-tools 1.10.9, /etc/default/grub.d/kdump-tools.cfg
 BELOW_4G = 3 * GIB  # what firmware leaves below 4 GiB for devices is taken for one GiB
 
 
@@ -40,8 +42,10 @@ def reserved(values: tuple[str, ...], memory: Memory, rules: Arch) -> int:
     return crashkernel.evaluate(" ".join(KEY + value for value in values), memory, rules).total
 
 
-def usual(memory: Memory, rules: Arch) -> int:
-    """Bytes that kdump-utils' default reserves there; 0 where it has none or the memory is too small for it."""
+def usual(memory: Memory, rules: Arch, package: Package | None) -> int:
+    """Bytes that the package's default reserves there; 0 where it has none or the memory is too small for it."""
+    if package is Package.KDUMP_TOOLS:
+        return reserved((DEBIAN,), memory, rules)
     try:
         default = defaults.kdump_utils(rules.name, Hardware(capture_cpus=0))
     except Refusal:

@@ -131,8 +131,8 @@ CHECKS = {
     ),
     "crashkernel-small": Check(
         WARNING,
-        "less than kdump-utils' default for the machine, or for any",
-        "kdump-utils kdump-lib.sh; a small size loses the dump: "
+        "less than the package's default for the machine, or for any",
+        "kdump-utils kdump-lib.sh, Debian's kdump-tools.cfg; a small size loses the dump: "
         f"{TRACKER}#1832, truenas/middleware#6809, harvester/harvester#1357",
         "write at least that default",
     ),
@@ -353,7 +353,7 @@ CHECKS = {
     ),
     "capture-cpus": Check(
         WARNING,
-        "an own KDUMP_COMMANDLINE_APPEND without nr_cpus= or maxcpus=, or with nr_cpus=1 on ppc64le",
+        "an own /etc/sysconfig/kdump without nr_cpus= or maxcpus=, or with nr_cpus=1 on ppc64le",
         "kdump-utils gen-kdump-sysconfig.sh; OpenShift's documentation: ppc64le does not support nr_cpus=1",
         "add nr_cpus=1 (ppc64le: maxcpus=1)",
     ),

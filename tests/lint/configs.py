@@ -90,11 +90,10 @@ def sysconfig(text: str, *arguments: str) -> Config:
     return kdump("crashkernel=512M", *arguments, files=(file("/etc/sysconfig/kdump", text),))
 
 
-def tools(text: str, *arguments: str) -> Config:
+def tools(text: str, size: str = "512M") -> Config:
     """kdump on Debian with this /etc/default/kdump-tools."""
-    return kdump(
-        "crashkernel=512M", *arguments, files=(file("/etc/default/kdump-tools", text),), units=(unit("kdump-tools.service"),)
-    )
+    files = (file("/etc/default/kdump-tools", text),)
+    return kdump(f"crashkernel={size}", files=files, units=(unit("kdump-tools.service"),))
 
 
 def own(text: str, *arguments: str, path: str = "/etc/kdump-karg.conf") -> Config:

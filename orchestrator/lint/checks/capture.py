@@ -79,7 +79,7 @@ def _own(settings: Assignments, place: Place, machine: Assumed) -> Iterator[Find
     if added is not None:
         words = added.split()
         counts = [word for word in words if word.startswith(("nr_cpus=", "maxcpus="))]
-        if not counts and APPEND in settings.values:
+        if not counts:
             yield Finding("capture-cpus", place, f"{APPEND} has neither nr_cpus= nor maxcpus=, so every processor takes memory")
         elif machine.arch == "ppc64le" and "nr_cpus=1" in counts:
             yield Finding("capture-cpus", place, f"{APPEND} has nr_cpus=1, which ppc64le does not support", "write maxcpus=1")

@@ -17,6 +17,7 @@ from orchestrator.lint.manifest import Manifest
 from orchestrator.lint.place import Place
 from orchestrator.rules import crashkernel_value, defaults
 from orchestrator.rules.arch import GIB, MIB, Arch
+from orchestrator.rules.capture_cmdline import Package
 from orchestrator.rules.cmdline import KEY, in_force, is_plain
 from orchestrator.rules.crashkernel import ULLONG_MAX, Rejected, memparse, parse_range
 from orchestrator.rules.defaults import Hardware
@@ -51,7 +52,7 @@ def findings(config: Manifest, machine: Assumed) -> Iterator[Finding]:
     if not arguments and own is not None and own[0].value != AUTO:
         arguments = [Value(own[0].value, own[1])]  # which is well written: own_conf.py has passed it
     if arguments and not wrong:
-        yield from _enough(arguments, machine)
+        yield from _enough(arguments, machine, packages.package(config))
 
 
 def _wanted_at_all(config: Manifest, arguments: list[Value], own: tuple[Setting, Place] | None) -> Iterator[Finding]:
@@ -133,8 +134,8 @@ def _sort(text: str) -> str:
     return "crashkernel-malformed"
 
 
-def _enough(values: list[Value], machine: Assumed) -> Iterator[Finding]:
-    """What values that are well written come to. Their places are the last one's: it is the one in force."""
+def _enough(values: list[Value], machine: Assumed, package: Package | None) -> Iterator[Finding]:
+    """What values that are well written come to, at the place of the one in force."""
     texts = tuple(each.text for each in values[-limits.MOST_ALIKE :])
     force = in_force(texts)
     if force is None:
@@ -154,9 +155,11 @@ def _enough(values: list[Value], machine: Assumed) -> Iterator[Finding]:
         yield Finding("crashkernel-tiny", place, f"crashkernel={shown(force)} asks for {_size(least)}")
         return
     asked = memories if machine.memory else _asked_of(ranges)
-    small = next((each for each in (_small(texts, memory, arches) for memory in asked) if each), "")
+    small = next((each for each in (_small(texts, memory, arches, package) for memory in asked) if each), "")
     if small:
         yield Finding("crashkernel-small", place, f"crashkernel={shown(force)} {small}")
+    elif package is Package.KDUMP_TOOLS:
+        return  # what is advised beyond the default is advised for Fedora's
     elif min(_large_enough(texts, memory, arches) for memory in asked) < ADVICE and not _is_default(force):
         sentence = f"crashkernel={shown(force)} is less than the {ADVICE // MIB} MiB that are advised"
         yield Finding("crashkernel-advice", place, sentence)
@@ -206,9 +209,9 @@ def _holes(ranges: list[tuple[int, int, int]], place: Place) -> Iterator[Finding
         yield Finding("crashkernel-start", place, f"a machine with less than {_size(first)} of memory gets nothing")
 
 
-def _small(texts: tuple[str, ...], memory: Memory, arches: tuple[Arch, ...]) -> str:
+def _small(texts: tuple[str, ...], memory: Memory, arches: tuple[Arch, ...], package: Package | None) -> str:
     """What is too little there on every architecture that has a default; "" where it is enough on one of them."""
-    known = [(assumed.reserved(texts, memory, rules), assumed.usual(memory, rules)) for rules in arches]
+    known = [(assumed.reserved(texts, memory, rules), assumed.usual(memory, rules, package)) for rules in arches]
     known = [(ours, usual) for ours, usual in known if usual and ours]
     if not known or any(ours >= usual for ours, usual in known):
         return ""
