@@ -361,6 +361,10 @@ def test_no_secret_is_shown(config: Config) -> None:
     assert not [secret for secret in SECRETS if secret in shown]
 
 
+def test_a_misspelt_option_hides_nothing() -> None:
+    assert checks(conf(f"collector x\n{SSH}")) == ["kdump-conf-option", "target-host-key", "target-ssh-key"]
+
+
 def test_the_memory_decides() -> None:
     """One config, three machines."""
     config = kdump("crashkernel=2G-4G:384M,4G-:512M")

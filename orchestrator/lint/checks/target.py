@@ -18,6 +18,7 @@ from orchestrator.rules.dump_target import Destination, Kind
 from orchestrator.rules.known_hosts import Known
 from orchestrator.rules.shell_assignments import Assignments
 
+OPTIONS = dump_target.TARGETS | dump_target.OTHER_OPTIONS
 # In memory, or written by nobody: file-hierarchy(7), ostree's adapting-existing.
 LOST = ("/tmp", "/run", "/dev", "/proc", "/sys", "/usr", "/boot", "/bin", "/sbin", "/lib", "/lib64")
 # Below /var, on ostree by a link (rpm-ostree and Fedora CoreOS ship these).
@@ -55,7 +56,9 @@ def findings(config: Manifest, machine: Assumed) -> Iterator[Finding]:
 def _destination(package: Package, text: str, settings: Assignments) -> Destination:
     """The place."""
     if package is Package.KDUMP_UTILS:
-        return dump_target.kdump_utils(text)
+        # Without the words that are no option, which kdump_conf.py tells of: they would hide the rest.
+        known = [f"{key} {value}" for key, value in dump_target.settings(text) if key in OPTIONS]
+        return dump_target.kdump_utils("\n".join(known))
     return dump_target.kdump_tools(settings) if package is Package.KDUMP_TOOLS else dump_target.suse(settings)
 
 
