@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+from urllib.parse import quote
 
 from orchestrator.decide import impact, undo
 from orchestrator.errors import Refusal
@@ -279,7 +280,7 @@ def check_lint(found: str) -> None:
 
 def check_manifest(found: str) -> None:
     """The same of a config that has the text in every place where something is read."""
-    url = f"data:,{found.replace('%', '%25')}"
+    url = f"data:,{quote(found, errors='surrogatepass')}"
     names = ("kdump.conf", "sysconfig/kdump", "default/kdump-tools", "kdump-karg.conf", "ssh/ssh_config", "kdump-karg.conf.d/1.conf", found)
     files: list[dict[str, object]] = [{"path": f"/etc/{name}", "contents": {"source": url}} for name in names]
     files += [{"path": "/root/.ssh/known_hosts", "append": [{"source": url}]}, {"path": found, "contents": {"source": found}}]

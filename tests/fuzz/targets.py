@@ -93,7 +93,7 @@ TARGETS = (
     Target(check_archive, "archive", ("\0", "070701", "0" * 110, "\x1f", "\x02!L\x18")),
     Target(check_dump, "dump", ("\0", "\udcff", "OSRELEASE=", "\x7fELF"), ("makedumpfile\0", "")),
     Target(check_note, "note", ("[", "{", '"', "1", " ", '"known":', "--initrd=", "Kernel panic - not syncing: "), ('{"subject":', "}")),
-    Target(check_url, "url", ("%41", "%", "a", "YQ==", "\x1f\udc8b", ","), ("data:;base64,", "")),
+    Target(check_url, "url", ("%41", "%", "a", "YQ==", "\x1f\udc8b", ",", ";", '"', "="), ("data:;base64,", "")),
     Target(check_lint, "lint", ("[", '{"a":', "1,", " ", "\n", '{"path":"/a"},', '{"name":"kdump"},'), ('{"storage":{"files":[', "0]}}")),
     Target(
         check_manifest,

@@ -28,7 +28,7 @@ SYSCONFIG = f'{REMOVE}{APPEND}KEXEC_ARGS="-s"\n'
 SSH = "ssh core@dump.example.com\n"
 
 
-def ignition(version: str = "3.4.0", **parts: Any) -> Config:
+def ignition(version: str = "3.3.0", **parts: Any) -> Config:
     """A config of these parts."""
     return {"ignition": {"version": version}, **parts}
 
