@@ -17,6 +17,7 @@ from orchestrator.system.target import Target
 
 HELP = """\
 usage: kdump-karg COMMAND [--root DIR] [--json] [--undo] [--yes]
+       kdump-karg lint [--memory SIZE] [--arch NAME] [--kernel VERSION] [--format FORMAT | --json] FILE...
 
 Reserve memory for kdump on the first boot of an ostree + Ignition system.
 
@@ -28,30 +29,49 @@ commands:
   status    show the chain from the config to the capture kernel, and the first broken link
   report    write the status to the journal and the login console where a report is due
   test      crash this machine on purpose, to prove that a dump succeeds; without --yes: say what would be proven
+  lint      look for mistakes in Ignition configs or MachineConfigs (JSON), offline
 
 options:
-  --root DIR   look everything up below DIR, a captured tree; mount nothing
-  --json       print JSON (plan, status)
-  --undo       show what `undo` would do (plan)
-  --yes        do crash the machine (test)
-  --help       print this help
-  --version    print the version
+  --root DIR        look everything up below DIR, a captured tree; mount nothing
+  --json            print JSON (plan, status, lint)
+  --undo            show what `undo` would do (plan)
+  --yes             do crash the machine (test)
+  --memory SIZE     the memory of the machine that the files are for, such as 8G (lint)
+  --arch NAME       its architecture, as uname -m names it (lint)
+  --kernel VERSION  its kernel, such as 6.12 (lint)
+  --format FORMAT   text, json, github or sarif (lint)
+  --help            print this help
+  --version         print the version
 
-exit status: 0 done, armed or nothing to do, 1 failed, 2 usage, 3 refused, 4 kdump wanted but not armed (status, report)
+exit status: 0 done, armed or nothing to do, 1 failed, 2 usage, 3 refused, 4 kdump wanted but not armed (status, report),
+or mistakes found (lint)
 """
-COMMANDS = ("plan", "apply", "undo", "write", "status", "report", "test")
-# The commands that each flag goes with.
-FLAGS = {"--json": ("plan", "status"), "--undo": ("plan",), "--yes": ("test",)}
+COMMANDS = ("plan", "apply", "undo", "write", "status", "report", "test", "lint")
+# The commands that each flag goes with, and each option with a value but --root.
+FLAGS = {"--json": ("plan", "status", "lint"), "--undo": ("plan",), "--yes": ("test",)}
+FOR_LINT = dict.fromkeys(("--memory", "--arch", "--kernel", "--format"), ("lint",))
+VALUES = ("--root", *FOR_LINT)
+# The commands that have no --root, and why.
+ROOTLESS = {
+    "write": "on a captured tree apply writes at once",
+    "test": "a captured tree cannot be crashed",
+    "lint": "it looks at the files that it is given",
+}
 WRITERS = ("apply", "undo")  # that a person may run on the system in use
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """What the user typed. `root` is None for the running system; `flags` are those of FLAGS that were given."""
+    """What the user typed. `root` is None for the running system; `flags` are those of FLAGS that were given.
+
+    `files` and `values`, the options of FOR_LINT with what follows them, are lint's.
+    """
 
     command: str
     root: str | None = None
     flags: frozenset[str] = frozenset()
+    files: tuple[str, ...] = ()
+    values: tuple[tuple[str, str], ...] = ()
 
     @property
     def json(self) -> bool:
@@ -61,38 +81,44 @@ class Arguments:
 
 def parse(argv: list[str]) -> Arguments:
     """The arguments in any order. UsageError for anything not in HELP."""
-    command, root = "", None
+    plain: list[str] = []
     flags: set[str] = set()
+    values: dict[str, str] = {}
     words = iter(argv)
     for word in words:
+        name, equals, value = word.partition("=")
         if word in ("-h", "--help", "--version"):
             return Arguments(word)
         if word in FLAGS:
             flags.add(word)
-        elif word == "--root" or word.startswith("--root="):
-            root = word.partition("=")[2] or next(words, "")
+        elif name in VALUES:
+            values[name] = value if equals else next(words, "")
+        elif word == "--" and plain[:1] == ["lint"]:
+            plain += words  # files, whatever they begin with
         elif word.startswith("-"):
             raise UsageError(f"unknown option {word}; see kdump-karg --help")
-        elif command:
-            raise UsageError(f"one command at a time, not {command} and {word}; see kdump-karg --help")
         else:
-            command = word
-    return _checked(Arguments(command, root, frozenset(flags)))
+            plain.append(word)
+    command, *files = plain or [""]
+    if files and command != "lint":
+        raise UsageError(f"one command at a time, not {command} and {files[0]}; see kdump-karg --help")
+    root = values.pop("--root", None)
+    return _checked(Arguments(command, root, frozenset(flags), tuple(files), tuple(values.items())))
 
 
 def _checked(arguments: Arguments) -> Arguments:
     """Refuse combinations that mean nothing."""
-    if arguments.command not in COMMANDS:
-        raise UsageError(f"{arguments.command or 'no command'!r} is not one of {', '.join(COMMANDS)}; see kdump-karg --help")
-    for flag in sorted(arguments.flags):
-        if arguments.command not in FLAGS[flag]:
-            raise UsageError(f"{arguments.command} has no {flag}; it goes with {' and '.join(FLAGS[flag])}")
-    if arguments.command == "write" and arguments.root is not None:
-        raise UsageError("write has no --root; on a captured tree apply writes at once")
-    if arguments.command == "test" and arguments.root is not None:
-        raise UsageError("test has no --root; a captured tree cannot be crashed")
-    if arguments.root is not None and not os.path.isdir(arguments.root):
-        raise UsageError(f"--root {arguments.root!r} is not a directory; name the top of a captured tree")
+    command, root = arguments.command, arguments.root
+    if command not in COMMANDS:
+        raise UsageError(f"{command or 'no command'!r} is not one of {', '.join(COMMANDS)}; see kdump-karg --help")
+    allowed = {**FLAGS, **FOR_LINT}
+    for option in sorted({*arguments.flags, *dict(arguments.values)}):
+        if command not in allowed[option]:
+            raise UsageError(f"{command} has no {option}; it goes with {' and '.join(allowed[option])}")
+    if command in ROOTLESS and root is not None:
+        raise UsageError(f"{command} has no --root; {ROOTLESS[command]}")
+    if root is not None and not os.path.isdir(root):
+        raise UsageError(f"--root {root!r} is not a directory; name the top of a captured tree")
     return arguments
 
 
@@ -118,6 +144,8 @@ def _dispatch(arguments: Arguments) -> int:
     """The command's own function."""
     if arguments.command.startswith("-"):
         return _print_help(arguments.command)
+    if arguments.command == "lint":
+        return commands.lint(arguments.files, dict(arguments.values), json=arguments.json)
     target = Target("" if arguments.root is None else os.path.abspath(arguments.root), arguments.root is None)
     if arguments.command in WRITERS and target.live:
         _see_to_privileges(arguments.command, target)

@@ -11,6 +11,7 @@ from orchestrator import crash_test, log, planning, run, undoing
 from orchestrator.decide.decision import Kind
 from orchestrator.decide.plan import Plan
 from orchestrator.errors import KdumpKargError, Refusal, UsageError
+from orchestrator.lint import run as linting
 from orchestrator.report import chain, delivery, proof_link, show
 from orchestrator.system import process, systemd_jobs, var_mount
 from orchestrator.system import var as state
@@ -23,11 +24,19 @@ FAILED = "FAILED"  # beside the decisions: the run broke off
 def plan(target: Target, json: bool, *, undo: bool = False) -> int:
     """Print the plan, of `apply` or of `undo`; 3 where it is a refusal."""
     made = undoing.plan(target) if undo else planning.plan(target)
-    _print(show.plan_json(made) if json else show.plan_text(made))
+    found = linting.warnings(target.root) if run.in_initramfs(target) and not undo else ()
+    _print(show.plan_json(made, found) if json else show.plan_text(made, found))
     if made.decision.kind is not Kind.REFUSE:
         return 0
     log.say(log.ERROR, made.decision.reason)
     return Refusal.exit_status
+
+
+def lint(files: tuple[str, ...], values: dict[str, str], *, json: bool) -> int:
+    """Look at the files and at nothing else; 4 for findings of severity error."""
+    text, found = linting.lint(files, values, json=json)
+    _print(text)
+    return found
 
 
 def status(target: Target, json: bool) -> int:

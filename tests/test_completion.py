@@ -97,9 +97,9 @@ def may_follow(line: tuple[str, ...]) -> set[str]:
     """The words with which this beginning of a command line can still become one that the program takes."""
     found = set()
     for word in (*COMMANDS, *OPTIONS):
-        if word in line or (word in ENDS_A_RUN and line):
-            continue  # said already; and nobody asks for help when half a command stands there
-        begun = (*line, word, "/") if word == "--root" else (*line, word)
+        if word in line or (word in ENDS_A_RUN and line) or ("lint" in line and word in COMMANDS):
+            continue  # said already; nobody asks for help when half a command stands there; and what follows lint is a file
+        begun = (*line, word, "/") if word in cli.VALUES else (*line, word)
         if means_something(*begun) or any(means_something(*begun, command) for command in COMMANDS):
             found.add(word)
     return found
@@ -116,7 +116,10 @@ BEGINNINGS = [
     ("--undo",),
     ("--json", "--undo"),
     ("plan", "--undo"),
-    *((command, "--root", "/") for command in COMMANDS if command not in ("write", "test")),
+    *((command, "--root", "/") for command in COMMANDS if command not in cli.ROOTLESS),
+    ("--memory", "8G"),
+    ("--json", "--arch", "x86_64"),
+    ("lint", "--json", "--kernel", "7.2"),
     ("plan", "--json"),
     ("--json", "status"),
     ("--root", "/", "report"),
@@ -126,6 +129,9 @@ BEGINNINGS = [
 def test_what_is_offered_is_what_the_program_takes(bash: Bash) -> None:
     for line in BEGINNINGS:
         offered = bash.completed("".join(f"{word} " for word in line))[len(line) :]
+        files = [word for word in offered if word.startswith("tree")]
+        assert bool(files) is ("lint" in line), line
+        offered = [word for word in offered if word not in files]
         assert sorted(offered) == sorted(may_follow(line)), line
 
 
@@ -142,6 +148,12 @@ def test_what_is_offered_is_what_the_program_takes(bash: Bash) -> None:
         ("--root tree-a pl", ["--root", "tree-a", "plan"]),
         ("--root=tree-a --json st", ["--root=tree-a", "--json", "status"]),
         ("nonsense", ["nonsense"]),
+        ("lint tree-f", ["lint", "tree-file"]),
+        ("lint tree-file tree-a", ["lint", "tree-file", "tree-a"]),
+        ("lint --format s", ["lint", "--format", "sarif"]),
+        ("lint --format=g", ["lint", "--format=github"]),
+        ("lint --arch ", ["lint", "--arch", "aarch64", "ppc64le", "riscv64", "s390x", "x86_64"]),
+        ("--memory 8G li", ["--memory", "8G", "lint"]),
     ],
 )
 def test_a_word_is_completed(bash: Bash, line: str, expected: list[str]) -> None:

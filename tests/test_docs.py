@@ -70,6 +70,13 @@ BUILT: dict[str, Any] = {
     "extra": {"sysroot/usr/bin/kdumpctl": "", "proc/sys/kernel/osrelease": "7.2\n", "boot/ostree/d-1/initramfs-7.2kdump.img": "x"}
 }
 PENDING = {**ARMED, "options": f"{OPTIONS} crashkernel=32M"}
+# A unit is masked, and a config that is merged is none.
+MISTAKEN = json.dumps(
+    {
+        "ignition": {"version": "3.4.0", "config": {"merge": [{"source": "data:,%7B%7D"}]}},
+        "systemd": {"units": [{"name": "kdump.service", "enabled": True, "mask": True}]},
+    }
+)
 UPDATED = "updated"  # in place of overrides: an update is there, which is booted next
 SAMPLES: dict[str, tuple[tuple[str, dict[str, Any] | str], ...]] = {
     "plan --json": (
@@ -78,6 +85,7 @@ SAMPLES: dict[str, tuple[tuple[str, dict[str, Any] | str], ...]] = {
         ("another deployment is booted next", UPDATED),
         ("refused", {"conf": "crashkernel=8T\n"}),
         ("a unit to be enabled", ENABLING),
+        ("mistakes in the config", {"ignition": MISTAKEN, "extra": {"etc/initrd-release": ""}}),
     ),
     "status --json": (
         ("armed", ARMED),

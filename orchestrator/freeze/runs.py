@@ -43,6 +43,13 @@ ARMED = {
     "sys/kernel/kexec_crash_size": "268435456\n",
     "sys/kernel/kexec_crash_loaded": "1\n",
 }
+PACKED = "H4sIAAAAAAACA6tWykzPyyzJzM9TslKoVipLLSqGsJWM9Uz0DJRqawHJ/neCIgAAAA=="  # a config of one line, by gzip
+MERGING = {
+    "run/ignition.json": (
+        '{"ignition": {"version": "3.4.0", "config": {"merge": [{"compression": "gzip", "source": "data:;base64,' + PACKED + '"}]}}}\n'
+    )
+}
+MASKED = {"run/ignition.json": '{"ignition": {"version": "3.4.0"}, "systemd": {"units": [{"name": "kdump.service", "enabled": true, "mask": true}]}}'}
 PROVEN = {
     **ARMED,
     "sysroot/usr/sbin/kdump-config": "",
@@ -99,6 +106,10 @@ RUNS: tuple[Run, ...] = (
     _on_tree("status --json", ARMED),
     _on_tree("report", ARMED),
     _on_tree("status", PROVEN),
+    _on_tree("plan", MASKED),
+    Run(("kdump-karg", "lint", "--memory", "8G", f"{ROOT}/run/ignition.json"), MERGING),
+    Run(("kdump-karg", "lint", "--format", "sarif", f"{ROOT}/run/ignition.json"), MERGING),
+    Run(("kdump-karg", "lint", "no-such-file")),
 )
 
 

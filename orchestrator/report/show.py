@@ -10,6 +10,8 @@ from orchestrator.decide.plan import FileChange, Plan
 from orchestrator.decide.proof import Standing
 from orchestrator.decide.room import Room
 from orchestrator.facts.capture_files import CaptureFiles, Origin
+from orchestrator.lint import formats
+from orchestrator.lint.findings import Finding
 from orchestrator.report.chain import Chain
 from orchestrator.report.links import NAMES, Capture
 from orchestrator.report.target_link import Space
@@ -26,8 +28,8 @@ def _lines(text: str) -> list[str]:
     return [line + "\n" for line in text.removesuffix("\n").split("\n")]
 
 
-def plan_text(plan: Plan) -> str:
-    """Decision, reason, what is reserved, and the diff of every file that would change."""
+def plan_text(plan: Plan, found: tuple[Finding, ...] = ()) -> str:
+    """Decision, reason, what is reserved, what the config has of mistakes, and the diff of every file that would change."""
     decision = plan.decision
     lines = [f"decision: {decision.kind.value}", f"reason: {decision.reason}"]
     if decision.wanted is not None:
@@ -41,10 +43,11 @@ def plan_text(plan: Plan) -> str:
     lines += [f"disables: {plan.disables}"] if plan.disables else []
     lines += [f"removes: /boot/{path}" for path in plan.removes]
     lines += [f"notice: {text}" for text in plan.notices]
+    lines += [f"warning: {each.place}: {each.sentence}; {each.cure} [{each.check}]" for each in found]
     return "\n".join(lines) + "\n" + "".join(diff(change) for change in plan.files)
 
 
-def plan_json(plan: Plan) -> str:
+def plan_json(plan: Plan, found: tuple[Finding, ...] = ()) -> str:
     """One JSON object."""
     decision = plan.decision
     document = {
@@ -61,6 +64,7 @@ def plan_json(plan: Plan) -> str:
         "enables": plan.enables or None,
         "disables": plan.disables or None,
         "notices": list(plan.notices),
+        "findings": [formats.finding(each) for each in found],
     }
     return json.dumps(document, indent=2) + "\n"
 

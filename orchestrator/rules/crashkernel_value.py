@@ -24,12 +24,12 @@ def check(text: str, where: str) -> None:
             raise Refusal(
                 f"{where}: crashkernel={text!r} holds the character {char!r}; only letters, digits and : , @ - are allowed"
             )
-    for number in _numbers(text):
+    for number in numbers(text):
         _check_number(number, text, where)
     _check_shape(text, where)
 
 
-def _numbers(text: str) -> list[str]:
+def numbers(text: str) -> list[str]:
     """The pieces of a value between its separators; a known suffix is not one."""
     bare = text if is_plain(text) else text[: text.rindex(",")]
     for separator in ":,@-":
@@ -59,15 +59,15 @@ def _check_shape(text: str, where: str) -> None:
         if not text.endswith(",high"):
             raise Refusal(f"{where}: crashkernel={text} reserves nothing by itself; write {FORMS}")
         request = text[: -len(",high")]
-        if not request or request != "".join(_numbers(text)):
+        if not request or request != "".join(numbers(text)):
             raise Refusal(f"{where}: crashkernel={text} is malformed (a size with ,high takes no range); write {FORMS}")
         return
     body, at_sign, offset = text.partition("@")
     if ":" in body:
         problem = _ranges_problem(body)
     else:
-        problem = "" if body and body == "".join(_numbers(body)) else "neither a size nor a range"
-    if not problem and at_sign and (not offset or offset != "".join(_numbers(offset))):
+        problem = "" if body and body == "".join(numbers(body)) else "neither a size nor a range"
+    if not problem and at_sign and (not offset or offset != "".join(numbers(offset))):
         problem = "crashkernel: Memory value expected after '@'"
     if problem:
         raise Refusal(f"{where}: crashkernel={text} is malformed ({problem}); write {FORMS}")

@@ -74,17 +74,20 @@ def _needed(facts: Facts) -> tuple[str, ...]:
 
 def warnings(facts: Facts, expected: Prediction) -> tuple[str, ...]:
     """One sentence for everything that may cost a dump some day."""
-    found = [_lost_from_the_list(facts), _without_root(facts), _stale(facts, expected)]
-    line = facts.recorded or expected.line or ""
-    for word in cmdline.words(line):
-        name, _, value = word.text.partition("=")
-        if name in DOUBTFUL and value not in SWITCHED_OFF:
-            harm = f"the capture kernel gets {word.text}, which may take the memory that it needs"
-            found.append(f"{harm}: {_removal(facts, name)}")
+    found = [lost_from_the_list(facts), without_root(facts), _stale(facts, expected)]
+    for text in doubtful(facts.recorded or expected.line or ""):
+        harm = f"the capture kernel gets {text}, which may take the memory that it needs"
+        found.append(f"{harm}: {_removal(facts, text.partition('=')[0])}")
     return tuple(text for text in found if text)
 
 
-def _lost_from_the_list(facts: Facts) -> str:
+def doubtful(line: str) -> tuple[str, ...]:
+    """The words of a capture kernel's line that may cost the dump."""
+    named = ((word.text, *word.text.partition("=")) for word in cmdline.words(line))
+    return tuple(text for text, name, _, value in named if name in DOUBTFUL and value not in SWITCHED_OFF)
+
+
+def lost_from_the_list(facts: Facts) -> str:
     """kdump-utils ships a list that has ignition.firstboot; a file in its place, as OpenShift's published sample, may not."""
     if facts.package is not Package.KDUMP_UTILS:
         return ""
@@ -95,7 +98,7 @@ def _lost_from_the_list(facts: Facts) -> str:
     return f"{key} in {facts.config.path} lacks {FIRST_BOOT}, so a crash in a first boot would provision again: add it"
 
 
-def _without_root(facts: Facts) -> str:
+def without_root(facts: Facts) -> str:
     """kdump-utils' file itself asks for a root= in KDUMP_COMMANDLINE. (For the other packages this is no mere warning.)"""
     line = facts.config.get("KDUMP_COMMANDLINE").text
     if facts.package is not Package.KDUMP_UTILS or not line or cmdline.value(line, "root") is not None:

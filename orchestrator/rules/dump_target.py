@@ -63,8 +63,9 @@ class Destination:
 
 def kdump_utils(text: str) -> Destination:
     """By the text of /etc/kdump.conf, whose lines are `OPTION VALUE`. Never raises."""
-    options = dict(_options(text))
-    targets = [(key, value) for key, value in _options(text) if key in TARGETS]
+    listed = settings(text)
+    options = dict(listed)
+    targets = [(key, value) for key, value in listed if key in TARGETS]
     strange = next((key for key in options if key not in TARGETS and key not in OTHER_OPTIONS), None)
     if strange is not None:
         return _nothing(f"{strange} in /etc/kdump.conf is no option of kdump.conf(5)")
@@ -89,8 +90,8 @@ def kdump_utils(text: str) -> Destination:
     return _nothing(f"the dump goes to {key} {value}, which is not looked at")
 
 
-def _options(text: str) -> list[tuple[str, str]]:
-    """Option and value of every line, as kdump_get_conf_val() reads them: `#` ends a value, quotes round it are taken off."""
+def settings(text: str) -> list[tuple[str, str]]:
+    """Option and value of every line of /etc/kdump.conf, as kdump_get_conf_val() reads them: `#` ends a value, quotes round it are taken off."""
     found = []
     for line in text.splitlines():
         key, *rest = line.split(None, 1) or [""]

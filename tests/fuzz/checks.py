@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+from urllib.parse import quote
 
 from orchestrator.decide import impact, undo
 from orchestrator.errors import Refusal
 from orchestrator.facts import capture_kernel, conf, ignition_config, initrd, loader, luks, proof_record, record, sealing, service, unit
 from orchestrator.facts.record import Record
+from orchestrator.lint import assumed, document, formats, run, source, table
+from orchestrator.lint.assumed import Assumed
+from orchestrator.lint.limits import Budget
+from orchestrator.lint.options import Format
 from orchestrator.rules import (
     arch,
     bls,
@@ -32,6 +38,7 @@ from orchestrator.rules.memory import Memory
 from tests.fuzz.texts import encoded
 
 MEMORY = Memory(((0, 3 << 30), (4 << 30, 9 << 30)))
+ASSUMED = Assumed(assumed.of_size(8 << 30), "x86_64", "6.12")
 ARCHES = tuple(arch.named(name, release) for name in arch.NAMES for release in ("6.1", "6.12", "7.2"))
 
 
@@ -240,3 +247,50 @@ def check_note(found: str) -> None:
     assert record is None or record.time >= 0
     assert crash_log.problem(found, "a") or "sysrq triggered crash" in found
     assert capture_cmdline.recorded_files(found)[0][:1] in ("", "/")
+
+
+def check_url(found: str) -> None:
+    """source.py: bytes, or the reason why there are none."""
+    try:
+        source.decode(found)
+    except source.Broken as problem:
+        assert str(problem)
+    try:
+        source.inflate(encoded(found), Budget(), "x")
+    except source.Broken as problem:
+        assert str(problem)
+    except Refusal as refusal:
+        assert "the most that" in str(refusal)
+
+
+def check_lint(found: str) -> None:
+    """lint: findings of known checks that every format can show, or a refusal of one line, of any text."""
+    try:
+        findings = run.of_text(found, "x", ASSUMED if len(found) % 2 else Assumed())
+    except Refusal as refusal:
+        assert "\n" not in str(refusal)
+        return
+    document.lines(found, [each.place.pointer for each in findings])
+    for each in findings:
+        assert each.check in table.CHECKS and each.line >= 1
+        assert f"{each.sentence}{each.cure}".isprintable(), each
+    for form in Format if len(findings) % 8 == 1 else (Format.TEXT, Format.GITHUB):  # SARIF has all rules, and takes long
+        assert formats.shown(form, findings, 1).replace("\n", "").isprintable()
+
+
+def check_manifest(found: str) -> None:
+    """The same of a config that has the text in every place where something is read."""
+    url = f"data:,{quote(found, errors='surrogatepass')}"
+    names = ("kdump.conf", "sysconfig/kdump", "default/kdump-tools", "kdump-karg.conf", "ssh/ssh_config", "kdump-karg.conf.d/1.conf", found)
+    files: list[dict[str, object]] = [{"path": f"/etc/{name}", "contents": {"source": url}} for name in names]
+    files += [{"path": "/root/.ssh/known_hosts", "append": [{"source": url}]}, {"path": found, "contents": {"source": found}}]
+    units = [{"name": "kdump.service", "enabled": True}, {"name": f"kdump{found}", "enabled": True, "dropins": [{"contents": found}]}]
+    config = {
+        "ignition": {"version": "3.4.0", "config": {"merge": [{"source": url}, {"source": found, "compression": "gzip"}]}},
+        "kernelArguments": {"shouldExist": [f"crashkernel={found}", found], "shouldNotExist": [found]},
+        "storage": {"files": files, "links": [{"path": found, "target": found}], "filesystems": [{"path": found}], "luks": [{}]},
+        "systemd": {"units": units},
+    }
+    labels = {"machineconfiguration.openshift.io/role": found}
+    spec = {"config": config, "kernelArguments": [found]}
+    check_lint(json.dumps(config if len(found) % 3 else {"kind": "MachineConfig", "metadata": {"name": found, "labels": labels}, "spec": spec}))

@@ -19,7 +19,9 @@ from tests.fuzz.checks import (
     check_iomem,
     check_json,
     check_line,
+    check_lint,
     check_luks,
+    check_manifest,
     check_meminfo,
     check_note,
     check_preset,
@@ -28,6 +30,7 @@ from tests.fuzz.checks import (
     check_target,
     check_undo,
     check_unit,
+    check_url,
     check_value,
 )
 
@@ -90,4 +93,11 @@ TARGETS = (
     Target(check_archive, "archive", ("\0", "070701", "0" * 110, "\x1f", "\x02!L\x18")),
     Target(check_dump, "dump", ("\0", "\udcff", "OSRELEASE=", "\x7fELF"), ("makedumpfile\0", "")),
     Target(check_note, "note", ("[", "{", '"', "1", " ", '"known":', "--initrd=", "Kernel panic - not syncing: "), ('{"subject":', "}")),
+    Target(check_url, "url", ("%41", "%", "a", "YQ==", "\x1f\udc8b", ",", ";", '"', "="), ("data:;base64,", "")),
+    Target(check_lint, "lint", ("[", '{"a":', "1,", " ", "\n", '{"path":"/a"},', '{"name":"kdump"},'), ('{"storage":{"files":[', "0]}}")),
+    Target(
+        check_manifest,
+        "manifest",
+        ("a", " ", "\n", "crashkernel=", "1G-2G:512M,", "ssh a@b\n", "path /x\n", "A=$A\n", "--omit ", '"', "/", "%", "ssh://u:p@h "),
+    ),
 )
