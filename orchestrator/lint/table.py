@@ -395,6 +395,12 @@ CHECKS = {
         "kdump-karg.conf(5): the run is refused",
         "see kdump-karg.conf(5)",
     ),
+    "conf-contradicts": Check(
+        ERROR,
+        "kdump-karg.conf says enable=yes, and the config masks or disables the unit",
+        "kdump-karg.conf(5): the run is refused",
+        "take one of the two back",
+    ),
     "conf-ignored": Check(
         WARNING,
         "a file that looks like kdump-karg's configuration and is none",

@@ -35,7 +35,7 @@ def ignition(version: str = "3.3.0", **parts: Any) -> Config:
 
 def unit(name: str = "kdump.service", **more: Any) -> Config:
     """A unit that is enabled."""
-    return {"name": name, "enabled": True, **more}
+    return {"name": name, **{"enabled": True, **more}}
 
 
 def plain(text: str) -> str:

@@ -39,6 +39,7 @@ from tests.lint.configs import (
     unit,
 )
 
+ENABLING = file("/etc/kdump-karg.conf", "enable=yes\n")
 UNITS, ARGUMENT, FIRST = "/systemd/units/0", "/kernelArguments/shouldExist/0", "/storage/files/0"
 EIGHT = Assumed(assumed.of_size(8 * GIB))
 
@@ -237,6 +238,8 @@ FOUND: list[tuple[str, Config, str, Assumed | None]] = [
     ("conf-malformed", own("size=512M\n"), FIRST, None),
     ("conf-malformed", own("strict=perhaps\n"), FIRST, None),
     ("conf-malformed", own("crashkernel=256MB\n"), FIRST, None),
+    ("conf-contradicts", kdump(units=(unit(mask=True),), files=(ENABLING,)), FIRST, None),
+    ("conf-contradicts", kdump(units=(unit(enabled=False),), files=(ENABLING,)), FIRST, None),
     ("conf-ignored", own("crashkernel=512M\n", path="/etc/kdump-karg.cfg"), FIRST, None),
     ("conf-ignored", own("crashkernel=512M\n", path="/etc/kdump-karg.conf.d/size"), FIRST, None),
 ]
@@ -251,6 +254,7 @@ CLEAN: list[tuple[str, Config, list[str], Assumed | None]] = [
     ("high and low", kdump("crashkernel=300M,high", "crashkernel=72M,low"), [], None),
     ("our own size", own("crashkernel=auto\n"), [], None),
     ("our own size, for a machine", own("# a comment\ncrashkernel = 512M\nstrict=yes\n"), [], EIGHT),
+    ("enable=yes in the place of a unit", kdump("crashkernel=512M", units=(), files=(ENABLING,)), [], None),
     ("the value in a drop-in", own("crashkernel=512M\n", path="/etc/kdump-karg.conf.d/10-size.conf"), [], None),
     ("no kdump at all", ignition(), [], None),
     ("no kdump, other things", ignition("3.0.0", systemd={"units": [unit("a.service", contents="[Unit]\n")]}), [], None),

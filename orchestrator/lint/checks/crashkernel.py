@@ -59,7 +59,9 @@ def _wanted_at_all(config: Manifest, arguments: list[Value], own: tuple[Setting,
     """A reservation without kdump, or kdump without one."""
     units = packages.enabled(config)
     masked = any(unit.enabled and unit.masked for unit in config.units if unit.name in KDUMP_UNITS)
-    if arguments and not (units or masked or config.elsewhere):
+    ours = own_conf.enable(config)
+    enables = ours is not None and ours[0].value == "yes"
+    if arguments and not (units or masked or enables or config.elsewhere):
         yield Finding("crashkernel-unused", arguments[0].place, "crashkernel= takes memory, and no kdump unit is enabled here")
     if units and not arguments and own is None and not config.elsewhere:
         unit = config.unit(units[0])
