@@ -131,6 +131,7 @@ FOUND: list[tuple[str, Config, str, Assumed | None]] = [
     ("crashkernel-malformed", kdump("crashkernel=4G-2G:256M"), ARGUMENT, None),
     ("crashkernel-malformed", kdump('crashkernel="512M"'), ARGUMENT, None),
     ("crashkernel-malformed", kdump("crashkernel=512M quiet"), ARGUMENT, None),
+    ("crashkernel-malformed", kdump("crashkernel=512M rd.luks.key=hunter2"), ARGUMENT, None),
     ("crashkernel-malformed", kdump("crashkernel=72M,low"), ARGUMENT, None),
     ("crashkernel-malformed", kdump("crashkernel=" + "1M-2M:1M," * 1000), ARGUMENT, None),
     ("crashkernel-nothing", kdump("crashkernel=0"), ARGUMENT, None),

@@ -101,6 +101,10 @@ def _written(value: Value, beside: list[Value]) -> Iterator[Finding]:
     text = value.text
     if len(text) > limits.LONGEST_LINE:
         yield Finding("crashkernel-malformed", value.place, "the value is longer than any kernel's command line")
+    elif text.split() != [text] and text:
+        # What follows is another argument, which may be a secret: it is not repeated.
+        sentence = "one entry holds more than the value of crashkernel="
+        yield Finding("crashkernel-malformed", value.place, sentence, "write every argument as an entry of its own")
     elif text == AUTO:
         yield Finding("crashkernel-auto", value.place, "crashkernel=auto reserves nothing with an upstream kernel")
     else:
