@@ -8,15 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from image import secure_boot
 from image.traits import Traits
+
+from harness import efi_variables
 
 #: Debian's package ovmf.
 OVMF = Path("/usr/share/OVMF")
+#: Variables with Microsoft's keys enrolled, and no other.
+MICROSOFT = OVMF / "OVMF_VARS_4M.ms.fd"
 
 
 @dataclass(frozen=True)
 class Firmware:
-    """UEFI: its code, and its variables in a file that belongs to one machine. It is a disk's companion through every power-on."""
+    """UEFI: its code, and its variables in a file that belongs to one machine and is kept when the power goes."""
 
     code: Path
     variables: Path
@@ -40,12 +45,18 @@ def of(traits: Traits, directory: Path) -> Firmware | None:
     """What a machine of these traits starts with; its variables are kept in `directory`. None is QEMU's own BIOS."""
     if traits.firmware == "bios":
         return None
-    return Firmware(OVMF / "OVMF_CODE_4M.fd", _variables(OVMF / "OVMF_VARS_4M.fd", directory))
-
-
-def _variables(template: Path, directory: Path) -> Path:
-    """The machine's own copy; the one of an earlier power-on is kept."""
     own = directory / "firmware-variables.fd"
+    if traits.firmware == "secureboot":
+        return _secure(own)
     if not own.exists():
-        shutil.copyfile(template, own)
-    return own
+        shutil.copyfile(OVMF / "OVMF_VARS_4M.fd", own)
+    return Firmware(OVMF / "OVMF_CODE_4M.fd", own)
+
+
+def _secure(variables: Path) -> Firmware:
+    """Microsoft's keys are enrolled, and ours as a machine owner's. Only code in system management mode can write them."""
+    if not variables.exists():
+        enrolled = MICROSOFT.read_bytes()
+        variables.write_bytes(efi_variables.with_machine_owner_key(enrolled, secure_boot.certificate()))
+    settings = ("-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1")
+    return Firmware(OVMF / "OVMF_CODE_4M.secboot.fd", variables, "q35,smm=on", settings)
