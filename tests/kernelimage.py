@@ -22,3 +22,19 @@ def bzimage(release: str, memory: int, version: int = 0x020F) -> bytes:
 def image(magic: bytes, memory: int) -> bytes:
     """arm64's and riscv's."""
     return b"MZ".ljust(16, b"\0") + memory.to_bytes(8, "little") + bytes(32) + magic + bytes(64)
+
+
+def efi_program(signatures: int, directories: int = 16) -> bytes:
+    """A kernel with an EFI stub, and that many bytes of signatures."""
+    program = bytearray(0x400)
+    header = 0x80
+    program[:2] = b"MZ"
+    program[kernel_image.PE_AT : kernel_image.PE_AT + 4] = header.to_bytes(4, "little")
+    program[header : header + 4] = kernel_image.PE
+    for offset, number in (
+        (kernel_image.PE_64_AT, kernel_image.PE_64),
+        (kernel_image.DIRECTORIES_AT, directories),
+        (kernel_image.SIGNATURES_LENGTH_AT, signatures),
+    ):
+        program[header + offset : header + offset + 2] = number.to_bytes(2, "little")
+    return bytes(program)

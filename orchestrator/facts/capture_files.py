@@ -38,6 +38,8 @@ class CaptureFiles:
     kernel_release: str
     initrd: str
     initrd_release: str
+    # Does the kernel have a signature as Secure Boot wants it? None where that is not known.
+    signed: bool | None = None
 
     @property
     def origin(self) -> Origin | None:
@@ -105,7 +107,7 @@ def _described(provisioned: str, kernel: str, initrd: str) -> CaptureFiles:
     kernel, initrd = (_followed(provisioned, path) if path else "" for path in (kernel, initrd))
     header = kernel_file.header(provisioned, kernel) if kernel else b""
     release = kernel_image.release(header) or kernel_names.release(kernel)
-    return CaptureFiles(kernel, release, initrd, kernel_names.release(initrd))
+    return CaptureFiles(kernel, release, initrd, kernel_names.release(initrd), kernel_image.is_signed(header))
 
 
 def _followed(provisioned: str, path: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from orchestrator.decide.proof import Standing
 from orchestrator.decide.room import Room
 from orchestrator.errors import Refusal
-from orchestrator.facts import dumps, intent, machine
+from orchestrator.facts import dumps, intent, lockdown, machine
 from orchestrator.facts.capture_files import CaptureFiles
 from orchestrator.report import links, pending, proof_link, rooms, target_link
 from orchestrator.report.links import Capture, Link
@@ -110,7 +110,7 @@ def read(target: Target) -> Chain:
         lambda: links.entry_link(target, here),
         lambda: links.cmdline_link(values, due),
         lambda: links.reserved_link(root, here, reserved, needed),
-        lambda: links.loaded_link(loaded, reserved, files),
+        lambda: links.loaded_link(loaded, reserved, files, lockdown.level(root)),
         lambda: line if isinstance(line, Link) else links.capture_link(line),
         lambda: target_link.link(place, line),
         lambda: proof_link.link(proof),

@@ -135,14 +135,14 @@ def read_files(root: str, loaded: bool) -> CaptureFiles | None:
         return None
 
 
-def loaded_link(loaded: bool, reserved: int | None, files: CaptureFiles | None = None) -> Link:
+def loaded_link(loaded: bool, reserved: int | None, files: CaptureFiles | None = None, locked: str = "") -> Link:
     """Is the capture kernel in place, and does its initramfs have the modules of that very kernel?
 
     The capture kernel may be another one than the kernel that will crash, so only these two are held against each other.
+    `locked`: how far the running kernel is locked down.
     """
     if not loaded:
-        names = " or ".join(unit.KDUMP_UNITS)
-        return Link("loaded", False, "no capture kernel is loaded", f"look at the log of {names}, and enable it if it did not run")
+        return _not_loaded(files, locked)
     detail = f"the capture kernel is loaded into {(reserved or 0) >> 20} MiB of reserved memory"
     if files is None or not files.kernel_release:
         return Link("loaded", True, detail)
@@ -154,6 +154,19 @@ def loaded_link(loaded: bool, reserved: int | None, files: CaptureFiles | None =
         mend = f"have the initramfs made for {files.kernel_release} and load again, or name the one that the image has for it"
         return Link("loaded", False, reason, mend)
     return Link("loaded", True, f"{detail}, made for kernel {files.kernel_release}")
+
+
+def _not_loaded(files: CaptureFiles | None, locked: str) -> Link:
+    """What is known of why there is no capture kernel. One that is locked down would not say more than "not permitted"."""
+    names = " or ".join(unit.KDUMP_UNITS)
+    reason, mend = "no capture kernel is loaded", f"look at the log of {names}, and enable it if it did not run"
+    if not locked:
+        return Link("loaded", False, reason, mend)
+    if files is not None and files.signed is False:
+        reason += f": {files.kernel} has no signature, and this kernel, locked down ({locked}), takes none without"
+        return Link("loaded", False, reason, "name the distribution's signed kernel, or sign it with a key that this machine trusts")
+    reason += f", and this kernel, locked down ({locked}), takes one by kexec -s alone, with a signature that it can verify"
+    return Link("loaded", False, reason, mend)
 
 
 def read_capture(root: str, loaded: bool) -> Capture | Link:

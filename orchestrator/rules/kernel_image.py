@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the header of a kernel image says of the kernel in it: the memory that it takes, and its release. Pure.
+"""What the header of a kernel image says of the kernel in it: the memory that it takes, its release, is it signed. Pure.
 
 Sources: linux Documentation/arch/x86/boot.rst (The Real-Mode Kernel Header), Documentation/arch/arm64/booting.rst (section 4),
-Documentation/arch/riscv/boot-image-header.rst. Not read: an EFI zboot image, whose header only tells of the packed kernel,
-and ppc64le's ELF file.
+Documentation/arch/riscv/boot-image-header.rst; of the signature: Microsoft's PE format, Optional Header Data Directories. Not
+read: an EFI zboot image, whose header only tells of the packed kernel, and ppc64le's ELF file.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ X86_MAGIC, X86_VERSION, X86_RELEASE, X86_INIT_SIZE = 0x202, 0x206, 0x20E, 0x260
 INIT_SIZE_SINCE = 0x020A  # the version of the boot protocol
 IMAGE_MAGIC, IMAGE_SIZE = 56, 16  # arm64 and riscv: the same layout
 IMAGE_MAGICS = (b"ARM\x64", b"RSC\x05")
+# Of a PE file, which a kernel with an EFI stub is: where its header is; from there on the directories of a 64-bit one.
+PE_AT, PE, PE_64_AT, PE_64 = 0x3C, b"PE\0\0", 24, 0x20B
+DIRECTORIES_AT, SIGNATURES_LENGTH_AT, SIGNATURES = 132, 172, 5  # how many, the fifth one's length, its number
 
 
 def memory(start: bytes) -> int | None:
@@ -36,6 +39,14 @@ def release(start: bytes) -> str:
     text, end, _ = start[offset + SECTOR :].partition(b"\0")
     words = text.split() if end else []
     return words[0].decode("ascii", "replace") if words else ""
+
+
+def is_signed(start: bytes) -> bool | None:
+    """Is there a signature as Secure Boot wants it, whoever made it? None where the file is none that could have one."""
+    header = _number(start, PE_AT, 4)
+    if not start.startswith(b"MZ") or start[header : header + 4] != PE or _number(start, header + PE_64_AT, 2) != PE_64:
+        return None
+    return _number(start, header + DIRECTORIES_AT, 4) >= SIGNATURES and _number(start, header + SIGNATURES_LENGTH_AT, 4) > 0
 
 
 def _is_x86(start: bytes) -> bool:

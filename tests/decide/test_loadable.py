@@ -10,7 +10,7 @@ import pytest
 
 from orchestrator.decide import loadable
 from orchestrator.decide.decision import Wanted
-from orchestrator.facts import loader
+from orchestrator.facts import loader, lockdown
 from orchestrator.facts.intent import Intent
 from orchestrator.facts.loader import Loader
 from orchestrator.facts.service import Service
@@ -209,6 +209,12 @@ def test_lacking(text: str, expected: tuple[str, ...]) -> None:
     assert loader.lacking(text) == expected
 
 
+def test_a_kernel_that_is_locked_down_needs_kexec_file_load() -> None:
+    text = GOOD.replace("CONFIG_KEXEC_FILE=y\n", "")
+    assert loader.lacking(text, loader.LOCKED_OPTIONS) == ("CONFIG_KEXEC_FILE",)
+    assert loader.lacking(GOOD, loader.LOCKED_OPTIONS) == ()
+
+
 FAMILIES = [
     ('NAME="Fedora Linux"\nID=fedora\n', ("fedora",)),
     ('ID="rhcos"\nID_LIKE="rhel fedora"\nVERSION_ID=9\n', ("rhcos", "rhel", "fedora")),
@@ -253,6 +259,12 @@ REFUSED: list[tuple[str, bool, dict[str, str], str]] = [
         True,
         {**RELEASE, CONFIG: BAD},
         "/usr/lib/modules/7.2.5/config: this kernel was built without CONFIG_CRASH_DUMP",
+    ),
+    (
+        "kernel, locked down",
+        True,
+        {**RELEASE, CONFIG: GOOD.replace("CONFIG_KEXEC_FILE=y\n", ""), lockdown.PATH: "none [integrity] confidentiality\n"},
+        "this kernel was built without CONFIG_KEXEC_FILE",
     ),
     ("kernel, Debian's place", True, {**RELEASE, "sysroot/boot/config-7.2.5": BAD}, "/boot/config-7.2.5: this kernel"),
 ]

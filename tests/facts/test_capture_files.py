@@ -111,7 +111,7 @@ TABLE: list[tuple[str, dict[str, str | bytes], bool, tuple[str, str, str, str], 
 
 
 @pytest.mark.parametrize(("extra", "loaded", "expected", "origin"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
-def test_files(make: Make, extra: dict[str, Any], loaded: bool, expected: tuple[str, ...], origin: Origin | None) -> None:
+def test_files(make: Make, extra: dict[str, Any], loaded: bool, expected: tuple[str, str, str, str], origin: Origin | None) -> None:
     sample = make(extra=extra)
     found = capture_files.read(str(sample.root), sample.boot, loaded=loaded)
     assert found == CaptureFiles(*expected)

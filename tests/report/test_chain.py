@@ -15,6 +15,7 @@ from orchestrator.rules import bls
 from orchestrator.system.target import Target
 from orchestrator.write import outcome
 from tests.conftest import Make
+from tests.kernelimage import efi_program
 from tests.powercut import FINAL
 from tests.sample import AUTO, FIRST_BOOT_LINE, LATER_LINE, NO_WISH, OPTIONS, Sample
 
@@ -39,6 +40,15 @@ def target(sample: Sample) -> Target:
 def note(kind: str) -> dict[str, str]:
     """What a run left in this boot."""
     return {outcome.OUTCOME: f"{kind}\nreason of {kind}\n"}
+
+
+NOT_LOADED: dict[str, Any] = {"crash_loaded": "0\n"}
+
+
+def kernel(lockdown: str, signatures: int) -> dict[str, Any]:
+    """kdump-tools that takes a kernel with that many bytes of signatures, and how far the running one is locked down."""
+    settings = {"sysroot/etc/default/kdump-tools": "KDUMP_KERNEL=/vmlinuz\n", "sysroot/vmlinuz": efi_program(signatures)}
+    return {"extra": {**settings, "sys/kernel/security/lockdown": f"{lockdown}\n"}}
 
 
 BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
@@ -68,6 +78,19 @@ BROKEN: list[tuple[str, dict[str, Any], str, str]] = [
     ("nothing reserved, no iomem", {"crash_size": "0\n", "iomem": None}, "reserved", "/proc/iomem is missing"),
     ("not loaded", {"crash_loaded": "0\n"}, "loaded", "kdump.service or kdump-tools.service"),
     ("not loaded, no file", {"crash_loaded": None}, "loaded", "no capture kernel is loaded"),
+    ("not loaded, not locked down", {**NOT_LOADED, **kernel("[none] integrity", 0)}, "loaded", "no capture kernel is loaded; look"),
+    (
+        "not loaded, locked down",
+        {**NOT_LOADED, **kernel("none [integrity]", 9)},
+        "loaded",
+        "and this kernel, locked down (integrity), takes one by kexec -s alone, with a signature that it can verify; look at the log",
+    ),
+    (
+        "not loaded, locked down, no signature",
+        {**NOT_LOADED, **kernel("none [integrity]", 0)},
+        "loaded",
+        "/vmlinuz has no signature, and this kernel, locked down (integrity), takes none without; name the distribution's signed",
+    ),
     (
         "harmful",
         {"cmdline": f"{LATER_LINE} crashkernel={AUTO} rd.break", "extra": {"sysroot/etc/sysconfig/kdump": OPENSHIFT}},

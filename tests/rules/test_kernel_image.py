@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from orchestrator.rules import kernel_image, kernel_names
-from tests.kernelimage import bzimage, image
+from tests.kernelimage import bzimage, efi_program, image
 
 MIB = 1 << 20
 
@@ -29,6 +29,23 @@ HEADERS: list[tuple[str, bytes, int | None, str]] = [
 def test_headers(start: bytes, memory: int | None, release: str) -> None:
     assert kernel_image.memory(start) == memory
     assert kernel_image.release(start) == release
+
+
+SIGNATURES: list[tuple[str, bytes, bool | None]] = [
+    ("signed", efi_program(1472), True),
+    ("not signed", efi_program(0), False),
+    ("no place for a signature", efi_program(1472, directories=4), False),
+    ("no EFI stub", bzimage("6.12", MIB), None),
+    ("no 64-bit program", efi_program(1472).replace(b"\x0b\x02", b"\x0b\x01"), None),
+    ("arm64 without a stub", image(b"ARM\x64", MIB), None),
+    ("cut short", efi_program(1472)[:0x82], None),
+    ("empty", b"", None),
+]
+
+
+@pytest.mark.parametrize(("start", "expected"), [row[1:] for row in SIGNATURES], ids=[row[0] for row in SIGNATURES])
+def test_is_signed(start: bytes, expected: bool | None) -> None:
+    assert kernel_image.is_signed(start) is expected
 
 
 NAMES = [

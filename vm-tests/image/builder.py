@@ -17,7 +17,7 @@ from host.cache import Cache, digest, tree_digest
 from host.process import remove_tree
 from host.progress import Progress
 
-from image import bootloader, deployment, filesystem, guest_tree, partitions, rootfs, tree
+from image import bootloader, deployment, efi, filesystem, guest_tree, partitions, rootfs, secure_boot, tree
 from image.traits import Traits
 from orchestrator.rules import grub
 
@@ -27,8 +27,8 @@ BUILD = CHECKOUT / "build"
 
 #: What decides about the bytes of the image; the harness around it does not.
 SOURCES = (
-    "bootloader.py", "builder.py", "deployment.py", "filesystem.py", "guest_tree.py", "initramfs.py", "kola.py",
-    "partitions.py", "rootfs.py", "traits.py", "tree.py",
+    "bootloader.py", "builder.py", "deployment.py", "efi.py", "filesystem.py", "guest_tree.py", "initramfs.py", "kola.py",
+    "partitions.py", "rootfs.py", "secure_boot.py", "traits.py", "tree.py",
 )  # fmt: skip
 
 
@@ -56,7 +56,8 @@ def build(traits: Traits | None = None, product: Path | None = None, directory: 
         shutil.copyfile(rootfs.list_beside(packages), rootfs.list_beside(cache.directory / name))
         work = Path(tempfile.mkdtemp(prefix="image-", dir=directory))
         try:
-            _Build(traits, product, progress, work).run(packages, partial)
+            shim = secure_boot.fetch_shim(cache, progress) if traits.firmware == "secureboot" else None
+            _Build(traits, product, progress, work, shim).run(packages, partial)
         finally:
             remove_tree(work)
 
@@ -71,6 +72,8 @@ class _Build:
     product: Path | None
     progress: Progress
     work: Path
+    #: For Secure Boot.
+    shim: Path | None = None
 
     @property
     def tools(self) -> Path:
@@ -92,15 +95,24 @@ class _Build:
         bootloader.write_configuration(boot, self.traits)
         (boot / "ignition.firstboot").touch()
         made = partitions.create(disk, partitions.planned(self.traits))
-        self._place("vfat", "EFI-SYSTEM", made, disk, None)
+        holder = partitions.named(made, self.traits.boot_label)
+        self._place("vfat", "EFI-SYSTEM", made, disk, self._system_partition(holder))
         if self.traits.boot_partition:
             apart = boot.rename(self.work / "boot-tree")
             boot.mkdir()
             self._place(self.traits.boot_fs, "boot", made, disk, apart)
         self._place("ext4", "root", made, disk, self.sysroot)
-        holder = partitions.named(made, self.traits.boot_label)
-        bios = partitions.named(made, "BIOS-BOOT")
-        bootloader.install(self.tools, disk, bios, holder, self.traits)
+        if self.traits.firmware == "bios":
+            bios = partitions.named(made, "BIOS-BOOT")
+            bootloader.install(self.tools, disk, bios, holder, self.traits)
+
+    def _system_partition(self, boot: partitions.Partition) -> Path | None:
+        """Nothing for a machine that starts from its BIOS."""
+        if self.traits.firmware == "bios":
+            return None
+        if self.shim is None:
+            return efi.system_partition(self.tools, boot.number, self.traits)
+        return secure_boot.system_partition(self.tools, boot.number, self.traits, self.shim)
 
     def _place(
         self, kind: str, name: str, made: tuple[partitions.Partition, ...], disk: Path, content: Path | None
