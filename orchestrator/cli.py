@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from orchestrator import __version__, commands, log, run
 from orchestrator.errors import Failure, KdumpKargError, Refusal, UsageError
+from orchestrator.render import words as render_words
 from orchestrator.system import private_mounts
 from orchestrator.system.target import Target
 
@@ -28,6 +29,7 @@ commands:
   status    show the chain from the config to the capture kernel, and the first broken link
   report    write the status to the journal and the login console where a report is due
   test      crash this machine on purpose, to prove that a dump succeeds; without --yes: say what would be proven
+  render    print a complete config for a small request, with the options below; looks at no machine
 
 options:
   --root DIR   look everything up below DIR, a captured tree; mount nothing
@@ -37,21 +39,42 @@ options:
   --help       print this help
   --version    print the version
 
+options of render, each with a value:
+  --crashkernel SIZE        the size, or auto
+  --path DIR                the dump goes to this directory of the machine
+  --ssh USER@HOST[:DIR]     the dump goes there by ssh, with --key and --known-hosts
+  --key FILE                ssh's private key, without a passphrase
+  --known-hosts FILE        a known hosts file that has the host's key
+  --nfs HOST:/EXPORT        the dump goes to this export
+  --raw DEVICE              the dump is written over this partition
+  --core-collector COMMAND  what copies the memory, such as makedumpfile -l -d 31
+  --failure-action ACTION   reboot, halt, poweroff, shell or dump_to_rootfs
+  --distribution NAME       fedora, debian or suse
+  --format FORMAT           ignition, butane or machineconfig
+  --role ROLE               whose MachineConfig it is; worker
+  --name NAME               of the MachineConfig
+  --from FILE               take these words from a file, key = value a line
+
 exit status: 0 done, armed or nothing to do, 1 failed, 2 usage, 3 refused, 4 kdump wanted but not armed (status, report)
 """
-COMMANDS = ("plan", "apply", "undo", "write", "status", "report", "test")
+COMMANDS = ("plan", "apply", "undo", "write", "status", "report", "test", "render")
 # The commands that each flag goes with.
 FLAGS = {"--json": ("plan", "status"), "--undo": ("plan",), "--yes": ("test",)}
+RENDER = "render"
 WRITERS = ("apply", "undo")  # that a person may run on the system in use
 
 
 @dataclass(frozen=True)
 class Arguments:
-    """What the user typed. `root` is None for the running system; `flags` are those of FLAGS that were given."""
+    """What the user typed. `root` is None for the running system; `flags` are those of FLAGS that were given.
+
+    `rest` is what follows a command that has options of its own.
+    """
 
     command: str
     root: str | None = None
     flags: frozenset[str] = frozenset()
+    rest: tuple[str, ...] = ()
 
     @property
     def json(self) -> bool:
@@ -61,6 +84,9 @@ class Arguments:
 
 def parse(argv: list[str]) -> Arguments:
     """The arguments in any order. UsageError for anything not in HELP."""
+    if argv[:1] == [RENDER] and argv[1:2] not in (["-h"], ["--help"]):
+        render_words.of_options(argv[1:])
+        return Arguments(RENDER, rest=tuple(argv[1:]))
     command, root = "", None
     flags: set[str] = set()
     words = iter(argv)
@@ -87,6 +113,8 @@ def _checked(arguments: Arguments) -> Arguments:
     for flag in sorted(arguments.flags):
         if arguments.command not in FLAGS[flag]:
             raise UsageError(f"{arguments.command} has no {flag}; it goes with {' and '.join(FLAGS[flag])}")
+    if arguments.command == RENDER:
+        raise UsageError("render comes first, its own options after it; see kdump-karg --help")
     if arguments.command == "write" and arguments.root is not None:
         raise UsageError("write has no --root; on a captured tree apply writes at once")
     if arguments.command == "test" and arguments.root is not None:
@@ -118,6 +146,8 @@ def _dispatch(arguments: Arguments) -> int:
     """The command's own function."""
     if arguments.command.startswith("-"):
         return _print_help(arguments.command)
+    if arguments.command == RENDER:
+        return commands.render(arguments.rest)
     target = Target("" if arguments.root is None else os.path.abspath(arguments.root), arguments.root is None)
     if arguments.command in WRITERS and target.live:
         _see_to_privileges(arguments.command, target)

@@ -17,11 +17,12 @@ import pytest
 
 from orchestrator import cli
 from orchestrator.errors import UsageError
-from tests.helptext import COMMANDS, OPTIONS
+from tests.helptext import COMMANDS, OPTIONS, RENDER
 
 COMPLETION = Path(__file__).parent.parent / "completions/kdump-karg"
 ALL = b"\x1b*"  # readline's insert-completions: every possible one is put into the line
 PATIENCE_SECONDS = 60.0
+VALUED = tuple(f"--{word}" for word in RENDER)  # the options of render
 ENDS_A_RUN = ("--help", "--version")  # whatever else is on the line
 
 
@@ -96,10 +97,10 @@ def means_something(*argv: str) -> bool:
 def may_follow(line: tuple[str, ...]) -> set[str]:
     """The words with which this beginning of a command line can still become one that the program takes."""
     found = set()
-    for word in (*COMMANDS, *OPTIONS):
+    for word in (*COMMANDS, *OPTIONS, *VALUED):
         if word in line or (word in ENDS_A_RUN and line):
             continue  # said already; and nobody asks for help when half a command stands there
-        begun = (*line, word, "/") if word == "--root" else (*line, word)
+        begun = (*line, word, "/") if word in ("--root", *VALUED) else (*line, word)
         if means_something(*begun) or any(means_something(*begun, command) for command in COMMANDS):
             found.add(word)
     return found
@@ -116,7 +117,9 @@ BEGINNINGS = [
     ("--undo",),
     ("--json", "--undo"),
     ("plan", "--undo"),
-    *((command, "--root", "/") for command in COMMANDS if command not in ("write", "test")),
+    *((command, "--root", "/") for command in COMMANDS if command not in ("write", "test", "render")),
+    ("render", "--crashkernel", "1G"),
+    ("render", "--key=x", "--known-hosts", "y"),
     ("plan", "--json"),
     ("--json", "status"),
     ("--root", "/", "report"),
@@ -134,7 +137,7 @@ def test_what_is_offered_is_what_the_program_takes(bash: Bash) -> None:
     [
         ("pl", ["plan"]),
         ("st", ["status"]),
-        ("re", ["report"]),
+        ("rep", ["report"]),
         ("status --j", ["status", "--json"]),
         ("--ver", ["--version"]),
         ("status --root ", ["status", "--root", "tree b", "tree-a"]),
@@ -142,6 +145,13 @@ def test_what_is_offered_is_what_the_program_takes(bash: Bash) -> None:
         ("--root tree-a pl", ["--root", "tree-a", "plan"]),
         ("--root=tree-a --json st", ["--root=tree-a", "--json", "status"]),
         ("nonsense", ["nonsense"]),
+        ("ren", ["render"]),
+        ("render --kn", ["render", "--known-hosts"]),
+        ("render --format ", ["render", "--format", "butane", "ignition", "machineconfig"]),
+        ("render --distribution su", ["render", "--distribution", "suse"]),
+        ("render --from tree-", ["render", "--from", "tree-a", "tree-file"]),
+        ("render --crashkernel ", ["render", "--crashkernel"]),
+        ("render --format=ig", ["render", "--format=ig"]),
     ],
 )
 def test_a_word_is_completed(bash: Bash, line: str, expected: list[str]) -> None:

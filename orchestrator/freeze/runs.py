@@ -96,6 +96,10 @@ RUNS: tuple[Run, ...] = (
     _on_tree("status --json", ARMED),
     _on_tree("report", ARMED),
     _on_tree("status", PROVEN),
+    Run(("kdump-karg", "render", "--crashkernel", "256M", "--path", "/var/dumps")),
+    Run(("kdump-karg", "render", "--crashkernel", "256M", "--format", "machineconfig")),
+    Run(("kdump-karg", "render", "--format", "butane", "--distribution", "debian", "--nfs", "server:/export")),
+    Run(("kdump-karg", "render", "--from", "/nonexistent")),
 )
 
 
