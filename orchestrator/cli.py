@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from orchestrator import __version__, commands, log, run
 from orchestrator.errors import Failure, KdumpKargError, Refusal, UsageError
+from orchestrator.render import words as render_words
 from orchestrator.system import private_mounts
 from orchestrator.system.target import Target
 
@@ -30,6 +31,7 @@ commands:
   report    write the status to the journal and the login console where a report is due
   test      crash this machine on purpose, to prove that a dump succeeds; without --yes: say what would be proven
   lint      look for mistakes in Ignition configs or MachineConfigs (JSON), offline
+  render    print a complete config for a small request, with the options below; looks at no machine
 
 options:
   --root DIR        look everything up below DIR, a captured tree; mount nothing
@@ -43,10 +45,26 @@ options:
   --help            print this help
   --version         print the version
 
+options of render, each with a value:
+  --crashkernel SIZE        the size, or auto
+  --path DIR                the dump goes to this directory of the machine
+  --ssh USER@HOST[:DIR]     the dump goes there by ssh, with --key and --known-hosts
+  --key FILE                ssh's private key, without a passphrase
+  --known-hosts FILE        a known hosts file that has the host's key
+  --nfs HOST:/EXPORT        the dump goes to this export
+  --raw DEVICE              the dump is written over this partition
+  --core-collector COMMAND  what copies the memory, such as makedumpfile -l -d 31
+  --failure-action ACTION   reboot, halt, poweroff, shell or dump_to_rootfs
+  --distribution NAME       fedora, debian or suse
+  --format FORMAT           ignition, butane or machineconfig
+  --role ROLE               whose MachineConfig it is; worker
+  --name NAME               of the MachineConfig
+  --from FILE               take these words from a file, key = value a line
+
 exit status: 0 done, armed or nothing to do, 1 failed, 2 usage, 3 refused, 4 kdump wanted but not armed (status, report),
 or mistakes found (lint)
 """
-COMMANDS = ("plan", "apply", "undo", "write", "status", "report", "test", "lint")
+COMMANDS = ("plan", "apply", "undo", "write", "status", "report", "test", "lint", "render")
 # The commands that each flag goes with, and each option with a value but --root.
 FLAGS = {"--json": ("plan", "status", "lint"), "--undo": ("plan",), "--yes": ("test",)}
 FOR_LINT = dict.fromkeys(("--memory", "--arch", "--kernel", "--format"), ("lint",))
@@ -57,6 +75,7 @@ ROOTLESS = {
     "test": "a captured tree cannot be crashed",
     "lint": "it looks at the files that it is given",
 }
+RENDER = "render"
 WRITERS = ("apply", "undo")  # that a person may run on the system in use
 
 
@@ -65,6 +84,7 @@ class Arguments:
     """What the user typed. `root` is None for the running system; `flags` are those of FLAGS that were given.
 
     `files` and `values`, the options of FOR_LINT with what follows them, are lint's.
+    `rest` is what follows a command that has options of its own.
     """
 
     command: str
@@ -72,6 +92,7 @@ class Arguments:
     flags: frozenset[str] = frozenset()
     files: tuple[str, ...] = ()
     values: tuple[tuple[str, str], ...] = ()
+    rest: tuple[str, ...] = ()
 
     @property
     def json(self) -> bool:
@@ -81,6 +102,9 @@ class Arguments:
 
 def parse(argv: list[str]) -> Arguments:
     """The arguments in any order. UsageError for anything not in HELP."""
+    if argv[:1] == [RENDER] and argv[1:2] not in (["-h"], ["--help"]):
+        render_words.of_options(argv[1:])
+        return Arguments(RENDER, rest=tuple(argv[1:]))
     plain: list[str] = []
     flags: set[str] = set()
     values: dict[str, str] = {}
@@ -109,6 +133,8 @@ def parse(argv: list[str]) -> Arguments:
 def _checked(arguments: Arguments) -> Arguments:
     """Refuse combinations that mean nothing."""
     command, root = arguments.command, arguments.root
+    if command == RENDER:
+        raise UsageError("render comes first, its own options after it; see kdump-karg --help")
     if command not in COMMANDS:
         raise UsageError(f"{command or 'no command'!r} is not one of {', '.join(COMMANDS)}; see kdump-karg --help")
     allowed = {**FLAGS, **FOR_LINT}
@@ -146,6 +172,8 @@ def _dispatch(arguments: Arguments) -> int:
         return _print_help(arguments.command)
     if arguments.command == "lint":
         return commands.lint(arguments.files, dict(arguments.values), json=arguments.json)
+    if arguments.command == RENDER:
+        return commands.render(arguments.rest)
     target = Target("" if arguments.root is None else os.path.abspath(arguments.root), arguments.root is None)
     if arguments.command in WRITERS and target.live:
         _see_to_privileges(arguments.command, target)

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from orchestrator import crash_test, log, planning, run, undoing
 from orchestrator.decide.decision import Kind
 from orchestrator.decide.plan import Plan
 from orchestrator.errors import KdumpKargError, Refusal, UsageError
 from orchestrator.lint import run as linting
+from orchestrator.render import output, words
 from orchestrator.report import chain, delivery, proof_link, show
 from orchestrator.system import process, systemd_jobs, var_mount
 from orchestrator.system import var as state
@@ -69,6 +70,12 @@ def test(target: Target, yes: bool) -> int:
         _print(crash_test.text(prospect))
         raise UsageError("nothing was done; kdump-karg test --yes crashes this machine")
     crash_test.carry_out(target, prospect)
+    return 0
+
+
+def render(options: Sequence[str]) -> int:
+    """Print the config that a request comes to."""
+    _print(output.of_options(words.of_options(options)))
     return 0
 
 

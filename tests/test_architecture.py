@@ -20,7 +20,7 @@ from tests.conftest import Make
 CHECKOUT = Path(__file__).parent.parent
 PROGRAM = CHECKOUT / "orchestrator"
 # A module may import from its own stage and from those behind it. `freeze` is for the build and is not part of the program.
-STAGES = ("front", "report", "lint", "write", "decide", "facts", "system", "rules", "log", "errors")
+STAGES = ("front", "render", "report", "lint", "write", "decide", "facts", "system", "rules", "log", "errors")
 FRONT = ("__main__", "cli", "commands", "run", "planning", "crash_test", "undoing")
 # Standard modules that touch the system; rules and decisions do not.
 DOORS = {"os", "sys", "io", "subprocess", "fcntl", "pathlib", "socket", "time", "signal", "select"}

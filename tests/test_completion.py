@@ -17,11 +17,12 @@ import pytest
 
 from orchestrator import cli
 from orchestrator.errors import UsageError
-from tests.helptext import COMMANDS, OPTIONS
+from tests.helptext import COMMANDS, OPTIONS, RENDER
 
 COMPLETION = Path(__file__).parent.parent / "completions/kdump-karg"
 ALL = b"\x1b*"  # readline's insert-completions: every possible one is put into the line
 PATIENCE_SECONDS = 60.0
+VALUED = tuple(f"--{word}" for word in RENDER)  # the options of render
 ENDS_A_RUN = ("--help", "--version")  # whatever else is on the line
 
 
@@ -96,10 +97,10 @@ def means_something(*argv: str) -> bool:
 def may_follow(line: tuple[str, ...]) -> set[str]:
     """The words with which this beginning of a command line can still become one that the program takes."""
     found = set()
-    for word in (*COMMANDS, *OPTIONS):
+    for word in dict.fromkeys((*COMMANDS, *OPTIONS, *VALUED)):
         if word in line or (word in ENDS_A_RUN and line) or ("lint" in line and word in COMMANDS):
             continue  # said already; nobody asks for help when half a command stands there; and what follows lint is a file
-        begun = (*line, word, "/") if word in cli.VALUES else (*line, word)
+        begun = (*line, word, "/") if word in (*cli.VALUES, *VALUED) else (*line, word)
         if means_something(*begun) or any(means_something(*begun, command) for command in COMMANDS):
             found.add(word)
     return found
@@ -116,10 +117,12 @@ BEGINNINGS = [
     ("--undo",),
     ("--json", "--undo"),
     ("plan", "--undo"),
-    *((command, "--root", "/") for command in COMMANDS if command not in cli.ROOTLESS),
+    *((command, "--root", "/") for command in COMMANDS if command not in (*cli.ROOTLESS, "render")),
     ("--memory", "8G"),
     ("--json", "--arch", "x86_64"),
     ("lint", "--json", "--kernel", "7.2"),
+    ("render", "--crashkernel", "1G"),
+    ("render", "--key=x", "--known-hosts", "y"),
     ("plan", "--json"),
     ("--json", "status"),
     ("--root", "/", "report"),
@@ -140,7 +143,7 @@ def test_what_is_offered_is_what_the_program_takes(bash: Bash) -> None:
     [
         ("pl", ["plan"]),
         ("st", ["status"]),
-        ("re", ["report"]),
+        ("rep", ["report"]),
         ("status --j", ["status", "--json"]),
         ("--ver", ["--version"]),
         ("status --root ", ["status", "--root", "tree b", "tree-a"]),
@@ -154,6 +157,13 @@ def test_what_is_offered_is_what_the_program_takes(bash: Bash) -> None:
         ("lint --format=g", ["lint", "--format=github"]),
         ("lint --arch ", ["lint", "--arch", "aarch64", "ppc64le", "riscv64", "s390x", "x86_64"]),
         ("--memory 8G li", ["--memory", "8G", "lint"]),
+        ("ren", ["render"]),
+        ("render --kn", ["render", "--known-hosts"]),
+        ("render --format ", ["render", "--format", "butane", "ignition", "machineconfig"]),
+        ("render --distribution su", ["render", "--distribution", "suse"]),
+        ("render --from tree-", ["render", "--from", "tree-a", "tree-file"]),
+        ("render --crashkernel ", ["render", "--crashkernel"]),
+        ("render --format=ig", ["render", "--format=ig"]),
     ],
 )
 def test_a_word_is_completed(bash: Bash, line: str, expected: list[str]) -> None:

@@ -14,6 +14,7 @@ from orchestrator import cli
 from orchestrator.decide import decision
 from orchestrator.errors import KdumpKargError, Refusal, UsageError
 from orchestrator.facts import bootstate, conf, proof_record, record
+from orchestrator.render import words
 from orchestrator.report import delivery, links, shortage
 from orchestrator.rules import crashkernel_value, defaults
 from orchestrator.rules.defaults import Hardware
@@ -22,6 +23,7 @@ from orchestrator.write import handover, outcome
 from tests import helptext, manpage
 from tests.manpage import CONF, PROGRAM
 
+RENDER_OPTIONS = tuple(f"--{word}" for word in helptext.RENDER)
 UNITS = sorted((Path(__file__).parent.parent / "dracut/99kdump-karg").glob("*.service"))
 PAGES = sorted(path.name for path in manpage.DIRECTORY.iterdir())
 # What a linter says of the machine it runs on, and of a name in the footer that is ours and no operating system's.
@@ -78,13 +80,22 @@ def test_the_commands_are_those_of_the_help() -> None:
 
 def options(section: str) -> list[str]:
     """The long options that a text in mdoc names, in order."""
-    return [f"--{name}" for name in re.findall(r"(?:Fl -|\| -)([a-z]+)", section)]
+    return [f"--{name}" for name in re.findall(r"(?:Fl -|\| -)([a-z]+(?:-[a-z]+)*)", section)]
 
 
 def test_the_options_are_those_of_the_help() -> None:
     described = [line for line in manpage.section(PROGRAM, "DESCRIPTION").splitlines() if line.startswith(".It Fl")]
     assert options("\n".join(described)) == list(helptext.OPTIONS)
-    assert set(options(manpage.section(PROGRAM, "SYNOPSIS"))) == set(helptext.OPTIONS)
+    assert set(options(manpage.section(PROGRAM, "SYNOPSIS"))) == {*helptext.OPTIONS, *RENDER_OPTIONS}
+
+
+def test_the_options_of_render_are_the_programs() -> None:
+    """In the help, the page and the program, each with what follows it."""
+    assert list(RENDER_OPTIONS) == [f"--{word}" for word in (*words.WORDS, words.FROM)]
+    assert {**words.WORDS, words.FROM: "FILE"} == helptext.RENDER
+    described = manpage.items(PROGRAM, "OPTIONS OF RENDER", "Fl")
+    assert options("\n".join(f"Fl {line}" for line in described)) == list(RENDER_OPTIONS)
+    assert synopsis()["render"] == set(RENDER_OPTIONS)
 
 
 @pytest.mark.parametrize("option", ["--root", "--json", "--undo"])

@@ -98,7 +98,7 @@ HEAD = "variant: fcos\nversion: 1.4.0\n"
         "variant: fcos\nversion: 1.5.0\n",
         "variant: rhcos\nversion: 1.4.0\n",
         f"{HEAD}kernel_arguments:\n  should_exist:\n    - a\n",
-        f"{HEAD}systemd:\n  units:\n    - name: a\n      dropins:\n        - name: b\n",
+        f"{HEAD}systemd:\n  units:\n    - name: a\n      dropins:\n        - name: b\n          source: c\n",
         f"{HEAD}systemd:\n  units:\n    - name: a\n      enabled: 1\n",
         f"{HEAD}storage:\n  directories:\n    - path: /a\n",
         f"{HEAD}storage:\n  files:\n    - path: /a\n      contents:\n        local: a\n",
@@ -112,7 +112,7 @@ def test_butane_that_is_not_known_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "a: 'b'", 'a: "b"', "a: {b: c}", "a: [b]", "a: &b c", "a: *b", "a: !b c", "a: >\n  b", "a: |-\n  b", "a:", "a: b: c", "a: b # c",
+        "a: 'b'", 'a: "b', 'a: "\\n"', 'a: "b" c', "a: {b: c}", "a: [b]", "a: &b c", "a: *b", "a: !b c", "a: >\n  b", "a: |-\n  b", "a:", "a: b: c", "a: b # c",
         "a: 1.4", "a: 0x10", "a: 08", "a: 1_000", "a: 1e3", "a: null", "a: yes", "a: True", "a: ~", "- a", "a: b\n  c: d", "a: b\n c", "a: b\na: c",
         "a:\n- b", "a:\n  - b\n   - c", "a: |\n   b\n  c", "a: |\n\n  b", "---\na: b", "a: b\n\tc: d", "\ta: b", "",
     ],

@@ -73,11 +73,12 @@ def read(root: str, boot: str, *, loaded: bool) -> CaptureFiles | None:
 
 def _of_kdump_tools(provisioned: str, release: str, loaded: bool) -> tuple[str, str]:
     """The paths in the command that kdump-config has noted, else those of its settings."""
-    noted = (tree.read_bytes(provisioned, f"{kdumpconf.DUMPS}/{kdumpconf.RECORD}") or b"") if loaded else b""
+    settings = (tree.read_bytes(provisioned, capture_kernel.DEBIAN_SETTINGS) or b"").decode("utf-8", "replace")
+    record = kdumpconf.record(shell_assignments.parse(settings, f"/{capture_kernel.DEBIAN_SETTINGS}"))
+    noted = (tree.read_bytes(provisioned, record) or b"") if loaded else b""
     kernel, initrd = capture_cmdline.recorded_files(noted.decode("utf-8", "replace"))
     if kernel:
         return kernel, initrd
-    settings = (tree.read_bytes(provisioned, capture_kernel.DEBIAN_SETTINGS) or b"").decode("utf-8", "replace")
     initrd = capture_kernel.debian_initrd(settings, release)
     paths = capture_kernel.debian_paths(initrd, release, booted=True)
     found = next((path for path in paths if tree.exists(provisioned, path)), "")

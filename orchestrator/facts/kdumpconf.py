@@ -6,6 +6,7 @@ from __future__ import annotations
 from orchestrator.facts import deployments, machine
 from orchestrator.rules import capture_cmdline, cmdline, shell_assignments
 from orchestrator.rules.capture_cmdline import Facts, Package
+from orchestrator.rules.shell_assignments import Assignments
 from orchestrator.system import tree
 from orchestrator.system.target import provisioned_root
 
@@ -36,7 +37,7 @@ def read(root: str, *, loaded: bool) -> Facts | None:
         return None
     config = shell_assignments.parse(_text(provisioned, CONFIGS[package]), f"/{CONFIGS[package]}")
     running = machine.surroundings(root).cmdline
-    recorded = _recorded(provisioned, package) if loaded else None
+    recorded = _recorded(provisioned, package, config) if loaded else None
     return Facts(
         package,
         config,
@@ -61,11 +62,17 @@ def installed(provisioned: str) -> Package | None:
     return None
 
 
-def _recorded(provisioned: str, package: Package) -> str | None:
+def _recorded(provisioned: str, package: Package, config: Assignments) -> str | None:
     """The line that kdump-config noted after the last load."""
     if package is not Package.KDUMP_TOOLS:
         return None
-    return capture_cmdline.recorded(_text(provisioned, f"{DUMPS}/{RECORD}"))
+    return capture_cmdline.recorded(_text(provisioned, record(config)))
+
+
+def record(config: Assignments) -> str:
+    """The path of kdump-config's note: it lies in the directory of the dumps (kdump-config, kexec_cmd_file)."""
+    directory = (config.get("KDUMP_COREDIR").text or "").strip("/")
+    return f"{directory or DUMPS}/{RECORD}"
 
 
 def _gone(root: str, *lines: str) -> tuple[str, ...]:

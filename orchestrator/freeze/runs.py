@@ -110,6 +110,10 @@ RUNS: tuple[Run, ...] = (
     Run(("kdump-karg", "lint", "--memory", "8G", f"{ROOT}/run/ignition.json"), MERGING),
     Run(("kdump-karg", "lint", "--format", "sarif", f"{ROOT}/run/ignition.json"), MERGING),
     Run(("kdump-karg", "lint", "no-such-file")),
+    Run(("kdump-karg", "render", "--crashkernel", "256M", "--path", "/var/dumps")),
+    Run(("kdump-karg", "render", "--crashkernel", "256M", "--format", "machineconfig")),
+    Run(("kdump-karg", "render", "--format", "butane", "--distribution", "debian", "--nfs", "server:/export")),
+    Run(("kdump-karg", "render", "--from", "/nonexistent")),
 )
 
 

@@ -37,6 +37,13 @@ TABLE: list[tuple[str, dict[str, str | bytes], bool, tuple[str, str, str, str], 
         Origin.MACHINE,
     ),
     (
+        "kdump-tools, as noted in a directory of its own",
+        {**TOOLS, SETTINGS: 'KDUMP_COREDIR="/var/a"\n', "sysroot/var/a/kexec_cmd": noted(f"{MODULES}/vmlinuz", "/usr/x")},
+        True,
+        (f"{MODULES}/vmlinuz", "7.2", "/usr/x", ""),
+        Origin.IMAGE,
+    ),
+    (
         "kdump-tools, what was noted of an earlier load",
         {**TOOLS, SETTINGS: CUSTOM, NOTED: noted("/boot/vmlinuz-6.1", "/x"), "sysroot/usr/lib/kdump/initramfs.img": "x"},
         False,

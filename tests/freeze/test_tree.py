@@ -28,6 +28,7 @@ CHEAP = {"dataclasses", "enum", "_json", "collections.abc"}  # the last one is a
 LATER = {"system.bootfs", "system.lock", "system.freezer", "facts.luks", "facts.loader", "facts.service", "report.chain", "report.show", "decide.sizing"}
 LATER |= {"write.apply", "write.transaction", "write.handover", "write.record", "write.enabling"}
 LATER |= {"lint.run", "lint.table", "lint.formats", "lint.findings", "lint.reading"}  # `plan` asks them, and `lint`
+LATER |= {"render.words", "render.read", "render.request", "render.files", "render.output"}
 LATER |= {"facts.record", "facts.deployments", "decide.upcoming", "decide.undo", "system.private_mounts", "undoing"}
 # The end of a script that runs the program and prints the modules of the zip whose code has run.
 WATCHED = """

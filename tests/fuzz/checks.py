@@ -8,13 +8,15 @@ import os
 from urllib.parse import quote
 
 from orchestrator.decide import impact, undo
-from orchestrator.errors import Refusal
+from orchestrator.errors import Refusal, UsageError
 from orchestrator.facts import capture_kernel, conf, ignition_config, initrd, loader, luks, proof_record, record, sealing, service, unit
 from orchestrator.facts.record import Record
 from orchestrator.lint import assumed, document, formats, run, source, table
 from orchestrator.lint.assumed import Assumed
 from orchestrator.lint.limits import Budget
 from orchestrator.lint.options import Format
+from orchestrator.render import output, read, request, words
+from orchestrator.render.request import Format as ConfigFormat
 from orchestrator.rules import (
     arch,
     bls,
@@ -35,7 +37,7 @@ from orchestrator.rules import (
     vmcore,
 )
 from orchestrator.rules.memory import Memory
-from tests.fuzz.texts import encoded
+from tests.fuzz.texts import PASTED, encoded
 
 MEMORY = Memory(((0, 3 << 30), (4 << 30, 9 << 30)))
 ASSUMED = Assumed(assumed.of_size(8 << 30), "x86_64", "6.12")
@@ -294,3 +296,29 @@ def check_manifest(found: str) -> None:
     labels = {"machineconfiguration.openshift.io/role": found}
     spec = {"config": config, "kernelArguments": [found]}
     check_lint(json.dumps(config if len(found) % 3 else {"kind": "MachineConfig", "metadata": {"name": found, "labels": labels}, "spec": spec}))
+def check_request(found: str) -> None:
+    """render: one line that repeats no key, or a config of whole lines that another run gives as well; key files are not looked at."""
+    try:
+        given = {word: each for word, each in words.of_text(found, "/x").items() if word not in ("key", "known-hosts")}
+        asked = request.of_words(words.together({}, given))
+        text = output.of_request(asked)
+    except (Refusal, UsageError) as error:
+        said = str(error)
+        assert "\n" not in said and len(said) < 1000
+        assert PASTED not in said or "crashkernel=" in said  # a size is repeated, whatever it is
+        return
+    assert text.isascii() and text.endswith("\n") and output.of_request(asked) == text
+    if asked.format is ConfigFormat.IGNITION:
+        assert json.loads(text)["systemd"]["units"][0]["enabled"]
+
+
+def check_key(found: str) -> None:
+    """render/read.py: a key or the lines of a host, or one line that repeats nothing of them."""
+    for reader in (read.key_text, lambda content, where: read.host_lines(content, where, "server")):
+        try:
+            text = reader(encoded(found), "/x")
+        except Refusal as refusal:
+            assert "\n" not in str(refusal) and PASTED not in str(refusal)
+            continue
+        assert text.isascii() and text.endswith("\n") and "\r" not in text
+        assert {" ".join(line.split()) for line in text.splitlines()} <= {" ".join(line.split()) for line in found.splitlines()}

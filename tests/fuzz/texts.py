@@ -7,6 +7,7 @@ from random import Random
 
 from orchestrator.facts import record
 from orchestrator.facts.record import Record
+from orchestrator.render.words import WORDS as WORDS_OF_RENDER
 
 LONGEST = 24  # pieces of a text
 
@@ -30,6 +31,7 @@ NUMBERS = (
     "-1",
 )
 WHOLE = record.encode(Record("d", "e", "1M", "quiet", "quiet crashkernel=1M"))
+PASTED = "c2VjcmV0c2VjcmV0"  # part of a private key
 WORDS = {
     "line": ("crashkernel=", "nocrashkernel=", "ostree=/ostree/boot.1/x/y/0", "quiet", "--", "=", '"', " ", "  ", "\t", ",high", ",low",
              ",cma", "root=UUID=1", "ignition.firstboot", "$ignition_firstboot", "$kdump_karg_first_boot_ended", "rd.luks.options=",
@@ -71,6 +73,12 @@ WORDS = {
              '"release":"","kernel":"","initramfs":"","line":"","reserved":0,"crashkernel":"","directory":""', '"why":"",', '"dump":"",',
              '"proven":true,', "success ", "kdump_test_id=", "1-2", "kdump-karg: test a: this panic is on purpose", "Kernel panic - not syncing: ",
              "--initrd=/x", '"', " /y", "9" * 400, "1e400"),
+    "request": (*(f"{word} = " for word in WORDS_OF_RENDER), "\n", "\n", "\n", " = ", "1G", "auto", "/var/a", "/dev/b", "a@b", "server:/x", "debian", "suse",
+                "butane", "machineconfig", "makedumpfile -F -d 31", "makedumpfile -l", "halt", "shell", "dump_to_rootfs", "worker", "#", PASTED, "path = /var/a\n",
+                "crashkernel = 1G\n", "distribution = debian\n", "nfs = server:/x\n", "format = machineconfig\n", "raw = /dev/b\n"),
+    "key": ("-----BEGIN ", "OPENSSH PRIVATE KEY", "PRIVATE KEY", "-----", "-----\n", "-----END ", "\n", PASTED, "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUA",
+            "Proc-Type: 4,ENCRYPTED", "ENCRYPTED ", "server", " ssh-rsa AAAA\n", "|1|a|b", "@revoked ", ",", "server ssh-rsa AAAA\n",
+            f"-----BEGIN PRIVATE KEY-----\n{PASTED}\n-----END PRIVATE KEY-----\n"),
 }  # fmt: skip
 
 

@@ -151,6 +151,11 @@ CAPTURE_LINKS: list[tuple[str, dict[str, str | bytes], str]] = [
         {"sysroot/etc/default/kdump-tools": "", "sysroot/var/crash/kexec_cmd": f'k --command-line="{LATER_LINE}" --initrd=x k'},
         "nothing harmful in it, as noted when it was loaded",
     ),
+    (
+        "as noted in a directory of its own",
+        {"sysroot/etc/default/kdump-tools": "KDUMP_COREDIR=/a\n", "sysroot/a/kexec_cmd": f'k --command-line="{LATER_LINE}" k'},
+        "nothing harmful in it, as noted when it was loaded",
+    ),
     ("unknown", {"sysroot/etc/sysconfig/kdump": "if x\n"}, "not known: /etc/sysconfig/kdump:1 is more than an assignment"),
 ]
 

@@ -17,8 +17,8 @@ from host.process import run
 from exttest import plainyaml
 from exttest.plainyaml import Value
 
-#: Butane's version of the variant, and Ignition's that it becomes: the newest that Debian's Ignition takes as well.
-FCOS, IGNITION = "1.4.0", "3.3.0"
+#: Butane's versions of the variant, and Ignition's that each becomes: the newest that Debian's Ignition takes, and the one before.
+FCOS = {"1.3.0": "3.2.0", "1.4.0": "3.3.0"}
 PROGRAM = "butane"
 DATA = "data:"
 
@@ -30,10 +30,10 @@ class ButaneError(ValueError):
 def translate(text: str) -> dict[str, Value]:
     """The Ignition config that a Butane config stands for."""
     config = plainyaml.read(text)
-    heading = (config.pop("variant", None), config.pop("version", None))
-    if heading != ("fcos", FCOS):
-        raise ButaneError(f"variant and version are {heading}, not fcos and {FCOS}")
-    translated: dict[str, Value] = {"ignition": {"version": IGNITION}}
+    heading = (config.pop("variant", None), str(config.pop("version", None)))
+    if heading[0] != "fcos" or heading[1] not in FCOS:
+        raise ButaneError(f"variant and version are {heading}, not fcos and one of {', '.join(FCOS)}")
+    translated: dict[str, Value] = {"ignition": {"version": FCOS[heading[1]]}}
     for key, value in config.items():
         if key == "systemd":
             translated[key] = {"units": [_unit(unit) for unit in _list(value, "units")]}
@@ -62,15 +62,26 @@ def _checked(value: Value, types: dict[str, type]) -> dict[str, Value]:
 
 
 def _unit(value: Value) -> Value:
-    return _checked(value, {"name": str, "enabled": bool, "mask": bool, "contents": str})
+    unit = _checked(value, {"name": str, "enabled": bool, "mask": bool, "contents": str, "dropins": list})
+    drop_ins = unit.get("dropins", [])
+    for drop_in in drop_ins if isinstance(drop_ins, list) else []:
+        _checked(drop_in, {"name": str, "contents": str})
+    return unit
 
 
 def _file(value: Value) -> Value:
-    file = _checked(value, {"path": str, "mode": int, "overwrite": bool, "contents": dict})
-    if "contents" not in file:
-        return file
-    inline = _checked(file["contents"], {"inline": str}).get("inline", "")
-    return {**file, "contents": {"source": f"{DATA},{urllib.parse.quote(str(inline))}"}}
+    file = _checked(value, {"path": str, "mode": int, "overwrite": bool, "contents": dict, "append": list})
+    if "contents" in file:
+        file["contents"] = _resource(file["contents"])
+    pieces = file.get("append")
+    if isinstance(pieces, list):
+        file["append"] = [_resource(piece) for piece in pieces]
+    return file
+
+
+def _resource(value: Value) -> Value:
+    inline = _checked(value, {"inline": str}).get("inline", "")
+    return {"source": f"{DATA},{urllib.parse.quote(str(inline))}"}
 
 
 def canonical(config: Value) -> Value:

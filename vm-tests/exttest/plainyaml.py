@@ -1,20 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads the small part of YAML that our Butane files and the headers of our tests are written in, and refuses the rest.
 
-Block mappings, block sequences, plain scalars, literal blocks (`|`), comments. A full reader would be a package of its own;
+Block mappings, block sequences, plain scalars, scalars in double quotes as JSON has them, literal blocks (`|`), comments. A full reader would be a package of its own;
 one that guesses would find agreement where there is none.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 
 Value = str | int | bool | dict[str, "Value"] | list["Value"]
 
-KEY = re.compile(r"([A-Za-z][A-Za-z0-9_]*):(?: +(.*))?$")
+KEY = re.compile(r"([A-Za-z][A-Za-z0-9_./-]*):(?: +(.*))?$")
 #: Starts with none of YAML's indicators; holds neither a comment nor another mapping; is no other kind of number or null.
 PLAIN = re.compile(r"(?!.*(?:: | #))(?!(?:null|yes|no|on|off|y|n)$)[A-Za-z0-9/.][^\t]*(?<![:\s])$", re.IGNORECASE)
+QUOTED = re.compile(r'"(?:[^"\\]|\\["\\])*"$')
 OCTAL = re.compile(r"0[0-7]+$")
 DECIMAL = re.compile(r"(?:0|[1-9][0-9]*)$")
 OTHER_NUMBER = re.compile(r"[0-9][0-9_]*(?:\.[0-9]*)?(?:e[0-9+-]+)?$|0[xob].*", re.IGNORECASE)
@@ -110,6 +112,8 @@ class _Lines:
         text = text.rstrip()
         if text in TRUTH:
             return TRUTH[text]
+        if QUOTED.match(text):
+            return str(json.loads(text))
         if OCTAL.match(text):
             return int(text, 8)
         if DECIMAL.match(text):

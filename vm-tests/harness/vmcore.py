@@ -29,7 +29,7 @@ DUMP_TIMEOUT = 180.0
 #: Debian saves flattened dumps, which makedumpfile itself reads only rearranged; Fedora CoreOS saves them as they are, as `vmcore`.
 REARRANGE = """
 set -eu
-found=$(find /var/crash -type f \\( -name 'dump.*' -o -name vmcore \\) -printf '%T@ %p\\n' | sort -n | tail -n 1 | cut -d ' ' -f 2)
+found=$(find "$directory" -type f \\( -name 'dump.*' -o -name vmcore \\) -printf '%T@ %p\\n' | sort -n | tail -n 1 | cut -d ' ' -f 2)
 full=/var/tmp/vmcore
 rm -f "$full" "$full.dmesg"
 if [ "$(head -c 5 "$found")" = KDUMP ]; then
@@ -83,9 +83,9 @@ def _pairs(text: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
-def collect(machine: Machine) -> Dump:
-    """Find the newest dump in the guest, open it, and bring its headers and its dmesg over."""
-    path = machine.run(REARRANGE, timeout=DUMP_TIMEOUT).text
+def collect(machine: Machine, directory: str = "/var/crash") -> Dump:
+    """Find the newest dump below a directory of the guest, open it, and bring its headers and its dmesg over."""
+    path = machine.run(f"directory='{directory}'\n{REARRANGE}", timeout=DUMP_TIMEOUT).text
     header = parse(machine.run(f"head -c {HEADERS} /var/tmp/vmcore").stdout)
     dmesg = machine.read("/var/tmp/vmcore.dmesg").decode(errors="replace")
     size = int(machine.run(f"stat -c %s '{path}'").text)
