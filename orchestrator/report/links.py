@@ -157,7 +157,7 @@ def loaded_link(loaded: bool, reserved: int | None, files: CaptureFiles | None =
 
 
 def _not_loaded(files: CaptureFiles | None, locked: str) -> Link:
-    """What is known of why there is no capture kernel. One that is locked down would not say more than "not permitted"."""
+    """What is known of why there is no capture kernel. Of a signature that is missing kexec says "No data available", and no more."""
     names = " or ".join(unit.KDUMP_UNITS)
     reason, mend = "no capture kernel is loaded", f"look at the log of {names}, and enable it if it did not run"
     if not locked:
