@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,6 +97,16 @@ def test_secure_boot_saves_a_vmcore(locked: Machine) -> None:
     assert guest.kdump(locked) == guest.Kdump(192 * MIB, loaded=True)
     assert locked.run(ASK).text.split() == ["1", "0"] and "[integrity]" in locked.run(LOCKDOWN).text
     assert guest.status(locked)[0] == 0
+
+
+def test_secure_boot_starts_nothing_whose_key_it_lacks(product: Path, new_disk: NewDisk, boot: Boot, log_dir: Path) -> None:
+    """Without our key among shim's, GRUB is not started: the tests above have proven something. There is no guest to ask."""
+    start = firmware.of(SECURE, log_dir)
+    assert start is not None
+    shutil.copyfile(firmware.MICROSOFT, start.variables)
+    machine = boot(new_disk(image_builder.build(SECURE, product)), ignition=Config().enable(KDUMP_UNIT), firmware=start)
+    machine.wait_serial("Security Violation")
+    assert machine.kernel_command_lines() == ()
 
 
 def test_an_unsigned_capture_kernel_is_named(locked: Machine) -> None:
