@@ -157,14 +157,15 @@ def loaded_link(loaded: bool, reserved: int | None, files: CaptureFiles | None =
 
 
 def _not_loaded(files: CaptureFiles | None, locked: str) -> Link:
-    """What is known of why there is no capture kernel. One that is locked down would not say more than "not permitted"."""
+    """What is known of why there is no capture kernel. Of a missing signature kexec says "No data available", no more."""
     names = " or ".join(unit.KDUMP_UNITS)
     reason, mend = "no capture kernel is loaded", f"look at the log of {names}, and enable it if it did not run"
     if not locked:
         return Link("loaded", False, reason, mend)
     if files is not None and files.signed is False:
         reason += f": {files.kernel} has no signature, and this kernel, locked down ({locked}), takes none without"
-        return Link("loaded", False, reason, "name the distribution's signed kernel, or sign it with a key that this machine trusts")
+        mend = "name the distribution's signed kernel, or sign it with a key that this machine trusts"
+        return Link("loaded", False, reason, mend)
     reason += f", and this kernel, locked down ({locked}), takes one by kexec -s alone, with a signature that it can verify"
     return Link("loaded", False, reason, mend)
 

@@ -15,12 +15,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+from image.traits import Traits
+
 from harness import qemu
 from harness.agent import Agent, Hello, Result
 from harness.channels import Reader, SerialPipe
 from harness.console import Console
 from harness.disk import Disk
 from harness.firmware import Firmware
+from harness.firmware import of as firmware_of
 from harness.ignition import Config
 from harness.qmp import Qmp, QmpEvent
 from harness.run_files import unused, written
@@ -90,7 +93,8 @@ class Machine:
             ignition=written(ignition, log_dir),
             write_log=write_log,
             extra_args=tuple(extra_args),
-            firmware=firmware,
+            # Without a word of the test: what the image of the default traits starts with.
+            firmware=firmware or firmware_of(Traits(), log_dir),
         )
         self._changed = threading.Condition()
         self._boots_seen = 0

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 DEFAULT_SUITE = "trixie"
 #: Where no suite is named. The environment can have the tests run on forky, which changes every day.
 SUITE = os.environ.get("KDUMP_KARG_SUITE", DEFAULT_SUITE)
+#: So that any test can run on such a machine.
+BOOT_FS = os.environ.get("KDUMP_KARG_BOOT_FS", "ext4")
+FIRMWARE = os.environ.get("KDUMP_KARG_FIRMWARE", "bios")
 
 
 class UnsupportedTraitError(ValueError):
@@ -22,13 +25,13 @@ class Traits:
 
     #: Debian's. trixie takes a few packages from forky, those of image/packages-forky.txt.
     suite: str = SUITE
-    boot_fs: str = "ext4"
+    boot_fs: str = BOOT_FS
     #: False: /boot is a directory of the root file system.
     boot_partition: bool = True
     #: ostree's sysroot.bootloader.
     backend: str = "none"
     #: uefi: image/efi.py; secureboot: image/secure_boot.py.
-    firmware: str = "bios"
+    firmware: str = FIRMWARE
     #: What stock kola asks of a machine (image/kola.py).
     kola: bool = False
 
