@@ -17,7 +17,7 @@ from host.cache import Cache, digest, tree_digest
 from host.process import remove_tree
 from host.progress import Progress
 
-from image import bootloader, deployment, filesystem, guest_tree, partitions, rootfs, tree
+from image import bootloader, deployment, filesystem, guest_tree, partitions, rootfs, storage, tree
 from image.traits import Traits
 from orchestrator.rules import grub
 
@@ -28,7 +28,7 @@ BUILD = CHECKOUT / "build"
 #: What decides about the bytes of the image; the harness around it does not.
 SOURCES = (
     "bootloader.py", "builder.py", "deployment.py", "filesystem.py", "guest_tree.py", "initramfs.py", "kola.py",
-    "partitions.py", "rootfs.py", "traits.py", "tree.py",
+    "mdraid.py", "partitions.py", "rootfs.py", "storage.py", "traits.py", "tree.py",
 )  # fmt: skip
 
 
@@ -101,13 +101,14 @@ class _Build:
         holder = partitions.named(made, self.traits.boot_label)
         bios = partitions.named(made, "BIOS-BOOT")
         bootloader.install(self.tools, disk, bios, holder, self.traits)
+        storage.finish(disk, made, self.traits)
 
     def _place(
         self, kind: str, name: str, made: tuple[partitions.Partition, ...], disk: Path, content: Path | None
     ) -> None:
         partition = partitions.named(made, name)
         image = self.work / "filesystem.img"
-        filesystem.make(kind, name, partition.size, image, content)
+        filesystem.make(kind, name, storage.room(partition, self.traits), image, content)
         filesystem.place(image, disk, partition.start)
         image.unlink()
 
