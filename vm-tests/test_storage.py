@@ -24,6 +24,7 @@ from conftest import Boot, NewDisk
 CONFIG = Config().enable(KDUMP_UNIT)
 #: The root is encrypted in place, by an emulated processor.
 ENCRYPTION_TIMEOUT = 900.0
+FIRMWARE = "bios"
 VOLUME = "/dev/disk/by-partlabel/root"
 BOOT_SOURCE = "findmnt --noheadings --output SOURCE --target /boot"
 
@@ -93,9 +94,12 @@ def assert_armed_degraded(boot: Boot, disk: Disk, entry: str) -> None:
     machine.stop()
 
 
-def test_multipath(request: pytest.FixtureRequest, boot: Boot, new_disk: NewDisk) -> None:
-    """One disk on two paths, /boot on it too: armed."""
+@pytest.mark.parametrize("arguments", ["", "dont_del_part_nodes=1"])
+def test_multipath(arguments: str, request: pytest.FixtureRequest, boot: Boot, new_disk: NewDisk) -> None:
+    """One disk on two paths, /boot on it too: armed. Also where the partitions of each path are still to be seen beside it."""
     disk = new_disk(built(request, storage="multipath"))
+    if arguments:
+        offline_kargs.append(disk, arguments)
     entry = guest.entry_on(disk)
     machine = boot(disk, paths=2, ignition=CONFIG)
     machine.wait_boot()
@@ -114,7 +118,7 @@ def tpm_arguments(log_dir: Path) -> Iterator[tuple[str, ...]]:
 @pytest.fixture
 def luks_disk(request: pytest.FixtureRequest, new_disk: NewDisk) -> Disk:
     """A disk whose root the first boot encrypts."""
-    return new_disk(built(request, storage="luks", firmware="uefi"))
+    return new_disk(built(request, storage="luks", firmware=FIRMWARE))
 
 
 def unlocked_by_tpm_alone(machine: Machine, register: int) -> bool:
