@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from harness import guest, offline_kargs, tpm, twin
+from harness import firmware, guest, offline_kargs, tpm, twin
 from harness.disk import Disk
 from harness.guest import AUTO, KDUMP_UNIT, MIB
 from harness.ignition import Config
@@ -24,7 +25,7 @@ from conftest import Boot, NewDisk
 CONFIG = Config().enable(KDUMP_UNIT)
 #: The root is encrypted in place, by an emulated processor.
 ENCRYPTION_TIMEOUT = 900.0
-FIRMWARE = "bios"
+LUKS = Traits(storage="luks", firmware="uefi")
 VOLUME = "/dev/disk/by-partlabel/root"
 BOOT_SOURCE = "findmnt --noheadings --output SOURCE --target /boot"
 
@@ -109,16 +110,16 @@ def test_multipath(arguments: str, request: pytest.FixtureRequest, boot: Boot, n
 
 
 @pytest.fixture
-def tpm_arguments(log_dir: Path) -> Iterator[tuple[str, ...]]:
-    """A TPM that stays the same for the length of the test."""
+def sealed(log_dir: Path) -> Iterator[dict[str, Any]]:
+    """Firmware and a TPM that stay the same for the length of the test."""
     with tpm.running(log_dir) as arguments:
-        yield arguments
+        yield {"extra_args": arguments, "firmware": firmware.of(LUKS, log_dir), "memory_mib": 3072}
 
 
 @pytest.fixture
 def luks_disk(request: pytest.FixtureRequest, new_disk: NewDisk) -> Disk:
     """A disk whose root the first boot encrypts."""
-    return new_disk(built(request, storage="luks", firmware=FIRMWARE))
+    return new_disk(image_builder.build(LUKS, request.getfixturevalue("product")))
 
 
 def unlocked_by_tpm_alone(machine: Machine, register: int) -> bool:
@@ -129,10 +130,10 @@ def unlocked_by_tpm_alone(machine: Machine, register: int) -> bool:
     return (token["type"], token["tpm2-pcrs"], len(header["keyslots"])) == ("systemd-tpm2", [register], 1)
 
 
-def test_luks_bound_to_7(boot: Boot, luks_disk: Disk, tpm_arguments: tuple[str, ...]) -> None:
+def test_luks_bound_to_7(boot: Boot, luks_disk: Disk, sealed: dict[str, Any]) -> None:
     """Armed, and the TPM unlocked the root after the reboot: nobody typed anything."""
     entry = guest.entry_on(luks_disk)
-    machine = boot(luks_disk, ignition=CONFIG, extra_args=tpm_arguments, memory_mib=3072)
+    machine = boot(luks_disk, ignition=CONFIG, **sealed)
     machine.wait_boot(ENCRYPTION_TIMEOUT)
     assert_armed(machine, entry)
     assert unlocked_by_tpm_alone(machine, 7)
@@ -140,14 +141,14 @@ def test_luks_bound_to_7(boot: Boot, luks_disk: Disk, tpm_arguments: tuple[str, 
 
 @pytest.mark.parametrize("register", [8, 9])
 def test_luks_bound_to_what_changes_is_refused(
-    register: int, boot: Boot, luks_disk: Disk, tpm_arguments: tuple[str, ...]
+    register: int, boot: Boot, luks_disk: Disk, sealed: dict[str, Any]
 ) -> None:
     """Not a byte of /boot is another one, the first boot goes on, and the reason is told."""
     offline_kargs.append(luks_disk, f"rig.pcrs={register}")
     before = luks_disk.boot_bytes()
     # It would change /boot.
     config = CONFIG.mask("ignition-firstboot-complete.service")
-    machine = boot(luks_disk, ignition=config, extra_args=tpm_arguments, memory_mib=3072)
+    machine = boot(luks_disk, ignition=config, **sealed)
     machine.wait_boot(ENCRYPTION_TIMEOUT)
     guest.settled(machine)
     assert machine.reset_count == 0
@@ -159,9 +160,9 @@ def test_luks_bound_to_what_changes_is_refused(
     assert luks_disk.boot_bytes() == before
 
 
-def test_without_the_refusal_it_would_not_unlock(boot: Boot, luks_disk: Disk, tpm_arguments: tuple[str, ...]) -> None:
+def test_without_the_refusal_it_would_not_unlock(boot: Boot, luks_disk: Disk, sealed: dict[str, Any]) -> None:
     """Bound to register 8 in use: a boot unlocks, `apply` refuses, and the same argument, put there by ostree, locks the root."""
-    machine = boot(luks_disk, ignition=Config(), extra_args=tpm_arguments, memory_mib=3072)
+    machine = boot(luks_disk, ignition=Config(), **sealed)
     machine.wait_boot(ENCRYPTION_TIMEOUT)
     # The first boot's command line has an argument that no later one has.
     rebooted(machine)
