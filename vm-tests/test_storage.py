@@ -113,7 +113,7 @@ def test_multipath(arguments: str, request: pytest.FixtureRequest, boot: Boot, n
 def sealed(log_dir: Path) -> Iterator[dict[str, Any]]:
     """Firmware and a TPM that stay the same for the length of the test."""
     with tpm.running(log_dir) as arguments:
-        yield {"extra_args": arguments, "firmware": firmware.of(LUKS, log_dir), "memory_mib": 3072}
+        yield {"extra_args": arguments, "firmware": firmware.of(LUKS, log_dir)}
 
 
 @pytest.fixture
