@@ -58,7 +58,7 @@ def assert_undone(machine: Machine, entry: str) -> None:
 
 
 def test_composefs(request: pytest.FixtureRequest, boot: Boot, new_disk: NewDisk) -> None:
-    """The root is an overlay over an EROFS image: armed, and `status` and `undo` know the booted deployment in the real root."""
+    """The root is an overlay over an EROFS image: armed; `status` and `undo` know the booted deployment."""
     disk = new_disk(built(request, storage="composefs", suite="forky"))
     entry = guest.entry_on(disk)
     machine = boot(disk, ignition=CONFIG)
@@ -161,7 +161,7 @@ def test_luks_bound_to_what_changes_is_refused(
 
 
 def test_without_the_refusal_it_would_not_unlock(boot: Boot, luks_disk: Disk, sealed: dict[str, Any]) -> None:
-    """Bound to register 8 in use: a boot unlocks, `apply` refuses, and the same argument, put there by ostree, locks the root."""
+    """Bound to register 8 in use: a boot unlocks, `apply` refuses; the same argument by ostree locks the root."""
     machine = boot(luks_disk, ignition=Config(), **sealed)
     machine.wait_boot(ENCRYPTION_TIMEOUT)
     # The first boot's command line has an argument that no later one has.

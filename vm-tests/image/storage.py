@@ -25,7 +25,8 @@ DRIVERS = {"luks": "dm_crypt", "mirror": "raid1", "multipath": "virtio_scsi sd_m
 #: Debian's multipath-tools has other names for its rules than dracut's module looks for.
 INSTALL = {
     "multipath": tuple(f"/usr/lib/udev/rules.d/{name}.rules" for name in (
-        "56-dm-mpath", "56-dm-parts", "60-kpartx", "60-multipath", "68-del-part-nodes", "90-rig-multipath", "99-z-dm-mpath-late",
+        "56-dm-mpath", "56-dm-parts", "60-kpartx", "60-multipath", "68-del-part-nodes", "90-rig-multipath",
+        "99-z-dm-mpath-late",
     )) + ("/usr/lib/udev/kpartx_id", "/usr/bin/partx", "/usr/bin/rm"),
 }  # fmt: skip
 
