@@ -19,6 +19,7 @@ from orchestrator.system.context import contextmanager
 LABEL = "boot"
 LINK = f"disk/by-label/{LABEL}"
 UDEV_DATA = "run/udev/data"
+MULTIPATH = "mpath-"  # how device mapper's UUID of a multipath disk begins (libmultipath/devmapper.h UUID_PREFIX)
 RUN_DIR = "run/kdump-karg"
 MOUNT_POINT = f"{RUN_DIR}/boot"
 SETTLE_SECONDS = 30
@@ -38,9 +39,19 @@ def claimants(root: str) -> list[str]:
         if not name.startswith("b"):
             continue
         record = (tree.read_bytes(root, f"{UDEV_DATA}/{name}") or b"").decode("utf-8", "replace").splitlines()
-        if f"S:{LINK}" in record:
+        if f"S:{LINK}" in record and not is_path(root, name[1:]):
             found.append(block_device(root, name[1:]) or name)
     return sorted(found)
+
+
+def is_path(root: str, number: str) -> bool:
+    """Is the device of this number one of the ways to a multipath disk, or a partition as seen on one? Then it is no file
+    system of its own: device mapper has it once for all of them. A partition lies in its disk's directory (sysfs)."""
+    for place in (f"sys/dev/block/{number}/holders", f"sys/dev/block/{number}/../holders"):
+        for holder in tree.names(root, place):
+            if (tree.read_text(root, f"{place}/{holder}/dm/uuid") or "").startswith(MULTIPATH):
+                return True
+    return False
 
 
 def block_device(root: str, number: str) -> str | None:

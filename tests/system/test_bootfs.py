@@ -49,6 +49,21 @@ def test_two_file_systems_with_the_label_are_refused(tmp_path: Path) -> None:
         bootfs.device(str(tmp_path))
 
 
+@pytest.mark.parametrize(("uuid", "found"), [("mpath-0rig", ["/dev/dm-3"]), ("LVM-0rig", ["/dev/dm-3", "/dev/sda3"])])
+def test_partitions_of_a_multipath_disks_paths_are_not_counted(tmp_path: Path, uuid: str, found: list[str]) -> None:
+    """As in a machine with dont_del_part_nodes: the partition is there once as a device mapper's, and once on each path."""
+    sample = Sample(tmp_path)
+    for number in ("8:3", "253:3"):
+        sample.write(f"{UDEV}/b{number}", RECORD)
+    sample.write("sys/devices/pci0/block/sda/sda3/partition", "3\n")
+    sample.write("sys/devices/virtual/block/dm-0/dm/uuid", f"{uuid}\n")
+    sample.write("sys/devices/virtual/block/dm-3/dm/uuid", "part3-mpath-0rig\n")
+    sample.link("sys/devices/pci0/block/sda/holders/dm-0", "../../../../virtual/block/dm-0")
+    sample.link("sys/dev/block/8:3", "../../devices/pci0/block/sda/sda3")
+    sample.link("sys/dev/block/253:3", "../../devices/virtual/block/dm-3")
+    assert bootfs.claimants(str(tmp_path)) == found
+
+
 @pytest.mark.parametrize("target", [None, "/real", "../../../../real"], ids=["directory", "absolute link", "link by dots"])
 def test_a_captured_trees_boot_is_inside_of_it(tmp_path: Path, target: str | None) -> None:
     sample = Sample(tmp_path / "tree")

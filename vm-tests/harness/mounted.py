@@ -24,7 +24,8 @@ def mount(image: str, journal: str, target: str) -> None:
         probe = ["blkid", "-p", "-o", "value", "-s", "TYPE", image]
         kind = subprocess.run(probe, check=True, capture_output=True, text=True).stdout.strip()
         options = f"loop,{AS_IS[kind]}"
-    subprocess.run(["mount", "-o", options, image, target], check=True)
+    # Named, because half a mirror looks like one to mount(8), whose metadata lies behind the file system.
+    subprocess.run(["mount", "-t", ",".join(AS_IS), "-o", options, image, target], check=True)
 
 
 def listing(root: Path) -> bytes:

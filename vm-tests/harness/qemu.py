@@ -24,6 +24,9 @@ ACCELERATOR = "tcg,thread=multi,tb-size=192"
 #: Without them a boot takes four fifths of the processor time.
 CPU = "max,la57=off,svm=off,erms=off,fsrm=off"
 
+#: World Wide Name of the disk with several paths.
+WWN = "0x5000c500a0b0c0d0"
+
 
 @dataclass(frozen=True)
 class Hardware:
@@ -34,6 +37,8 @@ class Hardware:
     #: With two, static-key patching under multi-threaded TCG now and then kills the guest's kernel.
     cpus: int = 1
     extra_disks: tuple[Disk, ...] = ()
+    #: More than one: the first disk is a SCSI disk with that many ways to it.
+    paths: int = 1
     ignition: Path | None = None
     #: Record every write to the first disk here, for tests that cut the power.
     write_log: Path | None = None
@@ -102,8 +107,22 @@ def _disks(hardware: Hardware) -> list[str]:
         if number == 0 and hardware.write_log:
             arguments += _logged(node, hardware.write_log)
             node = f"{node}-logged"
+        if number == 0 and hardware.paths > 1:
+            arguments += _scsi_paths(node, hardware.paths)
+            continue
         # GRUB and the kernel both number the disks in this order.
         arguments += ["-device", f"virtio-blk-pci,drive={node},bootindex={number + 1}"]
+    return arguments
+
+
+def _scsi_paths(node: str, count: int) -> list[str]:
+    """The same disk behind several controllers; its name, by which the guest knows it again, is the same on each."""
+    arguments = []
+    for path in range(count):
+        arguments += [
+            "-device", f"virtio-scsi-pci,id=path{path}",
+            "-device", f"scsi-hd,bus=path{path}.0,drive={node},wwn={WWN},serial=rig,share-rw=on,bootindex={path + 1}",
+        ]  # fmt: skip
     return arguments
 
 

@@ -17,7 +17,7 @@ from host.cache import Cache, digest, tree_digest
 from host.process import remove_tree
 from host.progress import Progress
 
-from image import bootloader, deployment, efi, filesystem, guest_tree, partitions, rootfs, secure_boot, tree
+from image import bootloader, deployment, efi, filesystem, guest_tree, partitions, rootfs, secure_boot, storage, tree
 from image.traits import Traits
 from orchestrator.rules import grub
 
@@ -28,7 +28,7 @@ BUILD = CHECKOUT / "build"
 #: What decides about the bytes of the image; the harness around it does not.
 SOURCES = (
     "bootloader.py", "builder.py", "deployment.py", "efi.py", "filesystem.py", "guest_tree.py", "initramfs.py", "kola.py",
-    "partitions.py", "rootfs.py", "secure_boot.py", "traits.py", "tree.py",
+    "mdraid.py", "partitions.py", "rootfs.py", "secure_boot.py", "storage.py", "traits.py", "tree.py",
 )  # fmt: skip
 
 
@@ -105,6 +105,7 @@ class _Build:
         if self.traits.firmware == "bios":
             bios = partitions.named(made, "BIOS-BOOT")
             bootloader.install(self.tools, disk, bios, holder, self.traits)
+        storage.finish(disk, made, self.traits)
 
     def _system_partition(self, boot: partitions.Partition) -> Path | None:
         """Nothing for a machine that starts from its BIOS."""
@@ -119,7 +120,7 @@ class _Build:
     ) -> None:
         partition = partitions.named(made, name)
         image = self.work / "filesystem.img"
-        filesystem.make(kind, name, partition.size, image, content)
+        filesystem.make(kind, name, storage.room(partition, self.traits), image, content)
         filesystem.place(image, disk, partition.start)
         image.unlink()
 

@@ -22,7 +22,9 @@ MODULES = (*bootloader.COMMON_MODULES, "fat")
 
 def system_partition(tools: Path, boot_number: int, traits: Traits, *more: str) -> Path:
     """The directory that becomes the EFI system partition. `more` is for grub-mkimage."""
-    core = bootloader.core_image(tools, PLATFORM, PREFIX, MODULES, boot_number, traits, *more)
+    # Only where a TPM has a part in it: GRUB then measures what it does.
+    modules = (*MODULES, "tpm") if traits.storage == "luks" else MODULES
+    core = bootloader.core_image(tools, PLATFORM, PREFIX, modules, boot_number, traits, *more)
     content = tools / "efi-system"
     program = content / PROGRAM
     program.parent.mkdir(parents=True)

@@ -33,7 +33,7 @@ def make(
     tree.furnish(guest, traits, product)
     change(guest)
     progress.step("dracut: the machine's initramfs")
-    initramfs.build_machine(guest)
+    initramfs.build_machine(guest, traits)
     progress.step("dracut: the capture kernel's initramfs")
     initramfs.build_capture(guest)
     tree.shape_for_ostree(guest)

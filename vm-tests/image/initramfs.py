@@ -8,6 +8,8 @@ from pathlib import Path
 
 from host.process import run_in_tree
 
+from image import storage
+from image.traits import Traits
 from image.tree import kernel_version
 
 PRODUCT_MODULE = "kdump-karg"
@@ -23,14 +25,16 @@ MACHINE_DRIVERS = (
 )
 
 
-def build_machine(tree: Path) -> None:
+def build_machine(tree: Path, traits: Traits) -> None:
     """Make the initramfs that boots the machine, with Ignition and the product if it is there."""
     version = kernel_version(tree)
-    modules = MACHINE_MODULES
+    modules = f"{MACHINE_MODULES} {storage.MODULES.get(traits.storage, '')}"
+    drivers = f"{MACHINE_DRIVERS} {storage.DRIVERS.get(traits.storage, '')}"
     if (tree / f"usr/lib/dracut/modules.d/99{PRODUCT_MODULE}").is_dir():
         modules = f"{modules} {PRODUCT_MODULE}"
+    added = [word for path in storage.INSTALL.get(traits.storage, ()) for word in ("--install", path)]
     target = f"/usr/lib/modules/{version}/initramfs.img"
-    _dracut(tree, target, ["--modules", modules, "--drivers", MACHINE_DRIVERS])
+    _dracut(tree, target, ["--modules", modules, "--drivers", drivers, *added])
 
 
 def build_capture(tree: Path) -> None:

@@ -15,6 +15,8 @@ SECTOR = 512
 MIB = 1024 * 1024
 #: Bytes that hold the protective MBR, the header and 128 entries.
 TABLE_SIZE = 34 * SECTOR
+#: A machine that encrypts its root by an emulated processor has a small one.
+ROOT_MIB = {"luks": 1536}
 
 
 class PartitionError(RuntimeError):
@@ -43,7 +45,7 @@ class Plan:
 def planned(traits: Traits) -> tuple[Plan, ...]:
     """The partitions of our machine, named as on Fedora CoreOS."""
     boot = (Plan("boot", 384, "8300"),) if traits.boot_partition else ()
-    return (Plan("BIOS-BOOT", 1, "ef02"), Plan("EFI-SYSTEM", 64, "ef00"), *boot, Plan("root", 2560, "8300"))
+    return (Plan("BIOS-BOOT", 1, "ef02"), Plan("EFI-SYSTEM", 64, "ef00"), *boot, Plan("root", ROOT_MIB.get(traits.storage, 2560), "8300"))
 
 
 def create(disk: Path, plans: tuple[Plan, ...]) -> tuple[Partition, ...]:

@@ -18,6 +18,7 @@ FROM_NEWER = PACKAGES.with_name("packages-forky.txt")
 NEWER = "forky"
 
 FOR_KOLA = PACKAGES.with_name("packages-kola.txt")
+FOR_STORAGE = PACKAGES.with_name("packages-storage.txt")
 #: Of the newer suite, as all of GRUB.
 FOR_UEFI = PACKAGES.with_name("packages-uefi.txt")
 
@@ -55,7 +56,8 @@ def packages(path: Path = PACKAGES) -> tuple[str, ...]:
 
 def included(traits: Traits) -> tuple[str, ...]:
     """The packages that are asked for by name."""
-    return packages() + (packages(FOR_KOLA) if traits.kola else ()) + _for_firmware(traits)
+    storage = packages(FOR_STORAGE) if traits.storage not in ("plain", "composefs") else ()
+    return packages() + (packages(FOR_KOLA) if traits.kola else ()) + storage + _for_firmware(traits)
 
 
 def _for_firmware(traits: Traits) -> tuple[str, ...]:

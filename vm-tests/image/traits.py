@@ -34,6 +34,8 @@ class Traits:
     firmware: str = FIRMWARE
     #: What stock kola asks of a machine (image/kola.py).
     kola: bool = False
+    #: What the root and /boot lie on (image/storage.py).
+    storage: str = "plain"
 
     def __post_init__(self) -> None:
         known = {
@@ -41,6 +43,7 @@ class Traits:
             "boot_fs": ("ext4", "xfs"),
             "backend": ("none",),
             "firmware": ("bios", "uefi", "secureboot"),
+            "storage": ("plain", "composefs", "mirror", "multipath", "luks"),
         }
         for name, values in known.items():
             value = getattr(self, name)
@@ -48,6 +51,8 @@ class Traits:
                 raise UnsupportedTraitError(f"{name}={value!r}: only {', '.join(values)} can be built")
         if self.boot_fs != "ext4" and not self.boot_partition:
             raise UnsupportedTraitError("boot_fs other than ext4 needs boot_partition=True")
+        if self.storage == "composefs" and self.suite != "forky":
+            raise UnsupportedTraitError("storage='composefs' needs suite='forky': trixie's ostree is built without composefs")
 
     @property
     def boot_dir(self) -> str:
