@@ -8,6 +8,7 @@ from pathlib import Path
 
 from host.process import run_in_tree
 
+from image import coreos
 from image.tree import kernel_version
 
 PRODUCT_MODULE = "kdump-karg"
@@ -29,6 +30,8 @@ def build_machine(tree: Path) -> None:
     modules = MACHINE_MODULES
     if (tree / f"usr/lib/dracut/modules.d/99{PRODUCT_MODULE}").is_dir():
         modules = f"{modules} {PRODUCT_MODULE}"
+    if (tree / f"usr/lib/dracut/modules.d/96{coreos.MODULE}").is_dir():
+        modules = f"{modules} {coreos.MODULE}"
     target = f"/usr/lib/modules/{version}/initramfs.img"
     _dracut(tree, target, ["--modules", modules, "--drivers", MACHINE_DRIVERS])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from host.process import remove_tree, run, run_in_tree
 
-from image import kola
+from image import coreos, kola
 from image.traits import Traits
 
 IMAGE_FILES = Path(__file__).parent / "files"
@@ -66,6 +66,8 @@ def furnish(tree: Path, traits: Traits, product: Path | None) -> None:
     (tree / "usr/lib/systemd/system-generators/systemd-gpt-auto-generator").unlink()
     if traits.kola:
         kola.furnish(tree)
+    if traits.coreos:
+        coreos.furnish(tree)
     if not traits.boot_partition:
         units = tree / "usr/lib/systemd/system"
         (units / "boot.mount").unlink()
