@@ -9,6 +9,7 @@ from pathlib import Path
 
 from host.process import run_in_tree
 
+from image import coreos
 from image.partitions import SECTOR, Partition
 from image.traits import Traits
 from image.tree import IMAGE_FILES
@@ -32,6 +33,9 @@ NOP_NOP = b"\x90\x90"
 
 def write_configuration(boot: Path, traits: Traits) -> None:
     """Put grub.cfg into the directory that becomes /boot."""
+    if traits.coreos:
+        coreos.write_grub_configuration(boot)
+        return
     (boot / "grub").mkdir()
     text = (IMAGE_FILES / "grub/grub.cfg").read_text()
     (boot / "grub/grub.cfg").write_text(text.replace("@BOOT@", traits.boot_dir))
@@ -58,7 +62,8 @@ def core_image(
         "@PARTITION@": str(boot_number),
         "@BOOT@": traits.boot_dir,
     }
-    text = (IMAGE_FILES / "grub/early.cfg").read_text()
+    modules = [*modules, *(coreos.GRUB_MODULES if traits.coreos else ())]
+    text = (IMAGE_FILES / ("coreos/grub/early.cfg" if traits.coreos else "grub/early.cfg")).read_text()
     for name, value in values.items():
         text = text.replace(name, value)
     (tools / "early.cfg").write_text(text)

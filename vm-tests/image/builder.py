@@ -17,7 +17,7 @@ from host.cache import Cache, digest, tree_digest
 from host.process import remove_tree
 from host.progress import Progress
 
-from image import bootloader, deployment, efi, filesystem, guest_tree, partitions, rootfs, secure_boot, storage, tree
+from image import bootloader, coreos, deployment, efi, filesystem, guest_tree, partitions, rootfs, secure_boot, storage, tree
 from image.traits import Traits
 from orchestrator.rules import grub
 
@@ -27,7 +27,7 @@ BUILD = CHECKOUT / "build"
 
 #: What decides about the bytes of the image; the harness around it does not.
 SOURCES = (
-    "bootloader.py", "builder.py", "deployment.py", "efi.py", "filesystem.py", "guest_tree.py", "initramfs.py", "kola.py",
+    "bootloader.py", "builder.py", "coreos.py", "deployment.py", "efi.py", "filesystem.py", "guest_tree.py", "initramfs.py", "kola.py",
     "mdraid.py", "partitions.py", "rootfs.py", "secure_boot.py", "storage.py", "traits.py", "tree.py",
 )  # fmt: skip
 
@@ -121,6 +121,8 @@ class _Build:
         partition = partitions.named(made, name)
         image = self.work / "filesystem.img"
         filesystem.make(kind, name, storage.room(partition, self.traits), image, content)
+        if self.traits.coreos and name == "boot":
+            coreos.give_built_uuid(image)
         filesystem.place(image, disk, partition.start)
         image.unlink()
 

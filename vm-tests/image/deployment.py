@@ -7,7 +7,7 @@ from pathlib import Path
 
 from host.process import run_in_tree
 
-from image import storage
+from image import coreos, storage
 from image.traits import Traits
 from orchestrator.rules import bls, grub
 
@@ -55,10 +55,11 @@ def deploy(tools: Path, tree: Path, sysroot: Path, traits: Traits) -> None:
     ostree("admin", "stateroot-init", f"--sysroot={inner_sysroot}", STATEROOT)
     commit(tools, tree, sysroot / "ostree/repo", TIMESTAMP)
     # --karg would keep only the last of two with the same key.
-    kargs = [f"--karg-append={karg}" for karg in storage.kernel_arguments(KARGS, traits)]
+    wanted = storage.kernel_arguments(coreos.kargs(KARGS) if traits.coreos else KARGS, traits)
+    kargs = [f"--karg-append={karg}" for karg in wanted]
     ostree("admin", "deploy", f"--sysroot={inner_sysroot}", f"--os={STATEROOT}", *kargs, BRANCH)
     (entry,) = (sysroot / "boot/loader/entries").iterdir()
-    entry.write_text(at_good_length(entry.read_text()))
+    entry.write_text(at_good_length(entry.read_text(), coreos.CONTINUED if traits.coreos else CONTINUED))
 
 
 def commit(tools: Path, tree: Path, repo: Path, timestamp: str, version: str = "") -> None:
@@ -70,7 +71,7 @@ def commit(tools: Path, tree: Path, repo: Path, timestamp: str, version: str = "
     run_in_tree(tools, ["ostree", "commit", f"--repo={inner_repo}", f"--branch={BRANCH}", *options, f"--tree=dir={inner_tree}"])
 
 
-def at_good_length(entry: str) -> str:
+def at_good_length(entry: str, continued: tuple[str, ...] = CONTINUED) -> str:
     """The entry, as long as GRUB 2.14 reads it whole (orchestrator/rules/grub.py), and with the kernel of an update too.
 
     Blanks, as the program has them, would not outlive an edit by ostree, and a test could not compare with one argument more.
@@ -79,6 +80,6 @@ def at_good_length(entry: str) -> str:
     updated = linux.partition("/vmlinuz-")[0] + "/vmlinuz-" + "x" * UPDATED_LENGTH
     for count in range(1, grub.BLOCK + 1):
         filled = f"{options}{FILL}{'x' * count}"
-        if all(grub.is_read_whole(filled + more, path) for more in CONTINUED for path in (linux, updated)):
+        if all(grub.is_read_whole(filled + more, path) for more in continued for path in (linux, updated)):
             return entry.replace(options, filled)
     raise RuntimeError(f"GRUB would misread this entry at every length:\n{entry}")

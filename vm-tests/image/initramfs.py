@@ -8,7 +8,7 @@ from pathlib import Path
 
 from host.process import run_in_tree
 
-from image import storage
+from image import coreos, storage
 from image.traits import Traits
 from image.tree import kernel_version
 
@@ -33,6 +33,8 @@ def build_machine(tree: Path, traits: Traits) -> None:
     if (tree / f"usr/lib/dracut/modules.d/99{PRODUCT_MODULE}").is_dir():
         modules = f"{modules} {PRODUCT_MODULE}"
     added = [word for path in storage.INSTALL.get(traits.storage, ()) for word in ("--install", path)]
+    if (tree / f"usr/lib/dracut/modules.d/96{coreos.MODULE}").is_dir():
+        modules = f"{modules} {coreos.MODULE}"
     target = f"/usr/lib/modules/{version}/initramfs.img"
     _dracut(tree, target, ["--modules", modules, "--drivers", drivers, *added])
 

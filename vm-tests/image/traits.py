@@ -36,6 +36,8 @@ class Traits:
     kola: bool = False
     #: What the root and /boot lie on (image/storage.py).
     storage: str = "plain"
+    #: The first boot takes the way of Fedora CoreOS' (image/coreos.py).
+    coreos: bool = False
 
     def __post_init__(self) -> None:
         known = {
@@ -53,6 +55,8 @@ class Traits:
             raise UnsupportedTraitError("boot_fs other than ext4 needs boot_partition=True")
         if self.storage == "composefs" and self.suite != "forky":
             raise UnsupportedTraitError("storage='composefs' needs suite='forky': trixie's ostree is built without composefs")
+        if self.coreos and (self.boot_fs != "ext4" or not self.boot_partition):
+            raise UnsupportedTraitError("coreos=True needs a partition for /boot, with ext4")
 
     @property
     def boot_dir(self) -> str:

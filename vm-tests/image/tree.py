@@ -7,7 +7,7 @@ from pathlib import Path
 
 from host.process import remove_tree, run, run_in_tree
 
-from image import kola, storage
+from image import coreos, kola, storage
 from image.traits import Traits
 
 IMAGE_FILES = Path(__file__).parent / "files"
@@ -67,6 +67,8 @@ def furnish(tree: Path, traits: Traits, product: Path | None) -> None:
     if traits.kola:
         kola.furnish(tree)
     storage.furnish(tree, traits)
+    if traits.coreos:
+        coreos.furnish(tree)
     if not traits.boot_partition:
         units = tree / "usr/lib/systemd/system"
         (units / "boot.mount").unlink()
