@@ -17,7 +17,7 @@ from host.cache import Cache, digest, tree_digest
 from host.process import remove_tree
 from host.progress import Progress
 
-from image import bootloader, deployment, filesystem, guest_tree, partitions, rootfs, tree
+from image import bootloader, deployment, filesystem, guest_tree, partitions, rootfs, selinux, tree
 from image.traits import Traits
 from orchestrator.rules import grub
 
@@ -28,7 +28,7 @@ BUILD = CHECKOUT / "build"
 #: What decides about the bytes of the image; the harness around it does not.
 SOURCES = (
     "bootloader.py", "builder.py", "deployment.py", "filesystem.py", "guest_tree.py", "initramfs.py", "kola.py",
-    "partitions.py", "rootfs.py", "traits.py", "tree.py",
+    "partitions.py", "rootfs.py", "selinux.py", "traits.py", "tree.py",
 )  # fmt: skip
 
 
@@ -91,6 +91,8 @@ class _Build:
         boot = self.sysroot / "boot"
         bootloader.write_configuration(boot, self.traits)
         (boot / "ignition.firstboot").touch()
+        if self.traits.selinux:
+            selinux.label(self.tools, self.sysroot)
         made = partitions.create(disk, partitions.planned(self.traits))
         self._place("vfat", "EFI-SYSTEM", made, disk, None)
         if self.traits.boot_partition:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from host.process import run_in_tree
 
+from image import selinux
 from image.traits import Traits
 from orchestrator.rules import bls, grub
 
@@ -54,7 +55,7 @@ def deploy(tools: Path, tree: Path, sysroot: Path, traits: Traits) -> None:
     ostree("admin", "stateroot-init", f"--sysroot={inner_sysroot}", STATEROOT)
     commit(tools, tree, sysroot / "ostree/repo", TIMESTAMP)
     # --karg would keep only the last of two with the same key.
-    kargs = [f"--karg-append={karg}" for karg in KARGS]
+    kargs = [f"--karg-append={karg}" for karg in (*KARGS, *(selinux.KARGS if traits.selinux else ()))]
     ostree("admin", "deploy", f"--sysroot={inner_sysroot}", f"--os={STATEROOT}", *kargs, BRANCH)
     (entry,) = (sysroot / "boot/loader/entries").iterdir()
     entry.write_text(at_good_length(entry.read_text()))
@@ -66,6 +67,8 @@ def commit(tools: Path, tree: Path, repo: Path, timestamp: str, version: str = "
     options = ["--consume", "--fsync=false", f"--timestamp={timestamp}"]
     if version:
         options.append(f"--add-metadata-string=version={version}")
+    if selinux.has_policy(tree):
+        options.append(f"--selinux-policy={inner_tree}")
     run_in_tree(tools, ["ostree", "commit", f"--repo={inner_repo}", f"--branch={BRANCH}", *options, f"--tree=dir={inner_tree}"])
 
 

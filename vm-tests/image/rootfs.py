@@ -18,6 +18,7 @@ FROM_NEWER = PACKAGES.with_name("packages-forky.txt")
 NEWER = "forky"
 
 FOR_KOLA = PACKAGES.with_name("packages-kola.txt")
+FOR_SELINUX = PACKAGES.with_name("packages-selinux.txt")
 
 OPTIONS = (
     "--variant=minbase",
@@ -53,7 +54,8 @@ def packages(path: Path = PACKAGES) -> tuple[str, ...]:
 
 def included(traits: Traits) -> tuple[str, ...]:
     """The packages that are asked for by name."""
-    return packages() + (packages(FOR_KOLA) if traits.kola else ())
+    more = ((FOR_KOLA, traits.kola), (FOR_SELINUX, traits.selinux))
+    return packages() + tuple(name for path, wanted in more if wanted for name in packages(path))
 
 
 def key(traits: Traits) -> str:

@@ -30,6 +30,8 @@ class Traits:
     firmware: str = "bios"
     #: What stock kola asks of a machine (image/kola.py).
     kola: bool = False
+    #: Debian's SELinux policy, enforcing (image/selinux.py).
+    selinux: bool = False
 
     def __post_init__(self) -> None:
         known = {
@@ -44,6 +46,9 @@ class Traits:
                 raise UnsupportedTraitError(f"{name}={value!r}: only {', '.join(values)} can be built")
         if self.boot_fs != "ext4" and not self.boot_partition:
             raise UnsupportedTraitError("boot_fs other than ext4 needs boot_partition=True")
+        if self.selinux and self.boot_fs != "ext4":
+            # mkfs.xfs -p takes no extended attributes.
+            raise UnsupportedTraitError("selinux needs boot_fs=ext4")
 
     @property
     def boot_dir(self) -> str:
