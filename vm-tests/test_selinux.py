@@ -159,7 +159,8 @@ def test_every_boot_was_enforcing(crashed: Machine) -> None:
     lines = crashed.kernel_command_lines()
     assert len(lines) == 4 and all("enforcing=1" in line.split() for line in lines)
     assert len(re.findall("Successfully loaded SELinux policy", crashed.serial_text)) == 3
-    assert "permissive=1" not in "".join(denials(crashed))
+    # kexec's domain alone is permissive (image/files/selinux/rig.cil).
+    assert [line for line in denials(crashed) if "permissive=1" in line and ":kdump_t:" not in line] == []
 
 
 def test_labels_and_denials_after_the_crash(crashed: Machine) -> None:

@@ -21,6 +21,9 @@ MODULE = "rig.cil"
 #: go to the kernel's log, where a limit of its own would drop some.
 KARGS = ("security=selinux", "enforcing=1", "audit_backlog_limit=8192", "sysctl.kernel.printk_ratelimit=0")
 
+#: Fedora CoreOS' ignition-ostree-populate-var.sh makes and labels them before Ignition's files are written; here they are in the image.
+IN_VAR = ("home", "lib", "log")
+
 #: Of directories that are no part of the deployment and that the policy does not know.
 PHYSICAL = b"system_u:object_r:root_t:s0\0"
 LABEL = "security.selinux"
@@ -60,6 +63,8 @@ def label(tools: Path, sysroot: Path) -> None:
     contexts = deployment / FILE_CONTEXTS
     _set_files(tools, contexts, sysroot, sysroot, without=sysroot / "ostree")
     _set_files(tools, contexts, deployment, deployment / "etc")
+    for name in IN_VAR:
+        (stateroot / "var" / name).mkdir(exist_ok=True)
     _set_files(tools, contexts, stateroot, stateroot / "var")
     ostree = sysroot / "ostree"
     for path in (ostree, *ostree.glob("boot*"), ostree / "deploy", stateroot, stateroot / "deploy"):
