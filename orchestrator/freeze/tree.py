@@ -13,7 +13,7 @@ from orchestrator.freeze.interpreter import Interpreter
 from orchestrator.freeze.trace import Modules
 
 PRIVATE = "usr/lib/kdump-karg"
-# No link to a file in PRIVATE: what counts for SELinux is the label of the file that is executed. One of /usr/bin is bin_t, from
+# No link to a file in PRIVATE: what counts for SELinux is the label of the file that is executed. One of /usr/bin is bin_t, by
 # which systemd enters the domain of a service; one of /usr/lib is lib_t, which Fedora's init_t may not execute as a program
 # (corecommands.fc, libraries.fc and init.te of refpolicy and of Fedora's policy). The interpreter of a script may be lib_t.
 COMMAND = "usr/bin/kdump-karg"
