@@ -59,9 +59,9 @@ def enforcing(machine: Machine) -> bool:
 
 
 def denials(machine: Machine) -> list[str]:
-    """Every denial since power-on, of the capture kernel as well: the kernel prints them on the console, journald has the rest."""
+    """Every denial since power-on, of the capture kernel as well: the console has what the kernel says, journald the rest."""
     journal = machine.run("journalctl --boot=all --output=cat --grep='avc: +denied' | cat", check=False).text
-    everywhere = f"{journal}\n{machine.run('dmesg').text}\n{machine.serial_text}"
+    everywhere = f"{journal}\n{machine.run('dmesg | cat').text}\n{machine.serial_text}"
     assert not LOST.search(everywhere), LOST.findall(everywhere)
     return sorted({line.strip() for line in everywhere.splitlines() if re.search(r"avc: +denied", line)})
 
@@ -74,8 +74,10 @@ def of_ours(lines: list[str]) -> list[str]:
 def wrong_labels(machine: Machine, places: tuple[str, ...]) -> list[str]:
     """What the policy would have labelled otherwise, user, role, type and range; a place that is not there fails."""
     found = machine.run(f"ls -d {' '.join(places)}").text.split()
-    wrong = [line for line in machine.run(f"ls -dZ {' '.join(found)}").text.splitlines() if "unlabeled_t" in line]
-    # A pipe: its domain may not write to the agent's files. -F: the whole context. Debian's policy says <<none>> of most of /run, which is always right.
+    labels = machine.run(f"ls -dZ {' '.join(found)}").text
+    wrong = [line for line in labels.splitlines() if "unlabeled_t" in line]
+    # A pipe: its domain may not write to the agent's files. -F: the whole context. Debian's policy says <<none>> of most of /run,
+    # which is always right.
     wrong += machine.run(f"restorecon -nvF {' '.join(found)} 2>&1 | cat").text.splitlines()
     verified = machine.run(f"matchpathcon -V {' '.join(found)}", check=False).text
     return wrong + [line for line in verified.splitlines() if "should be" in line]
@@ -155,7 +157,7 @@ def test_the_dump_is_real_and_proves_it(crashed: Machine) -> None:
 
 
 def test_every_boot_was_enforcing(crashed: Machine) -> None:
-    """Each kernel was told to, and each real root has loaded the policy: the second boot, the capture kernel, the one after it."""
+    """Each kernel was told to, and each real root loaded the policy: after the reboot, in the capture kernel, after it."""
     lines = crashed.kernel_command_lines()
     assert len(lines) == 4 and all("enforcing=1" in line.split() for line in lines)
     assert len(re.findall("Successfully loaded SELinux policy", crashed.serial_text)) == 3
