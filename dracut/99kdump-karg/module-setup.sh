@@ -20,7 +20,7 @@ depends() {
 install() {
     # The frozen program, and what it calls: mount and umount for /boot, udevadm to wait for its device, systemctl to
     # reboot or to stop a strict boot, journalctl to keep the first boot's log.
-    inst_multiple /usr/lib/kdump-karg/python /usr/lib/kdump-karg/kdump-karg /usr/bin/kdump-karg \
+    inst_multiple /usr/lib/kdump-karg/python /usr/bin/kdump-karg \
         mount umount udevadm systemctl journalctl sleep
     inst_simple /usr/lib/kdump-karg/python._pth
     inst_simple /usr/lib/kdump-karg/kdump-karg.pyz

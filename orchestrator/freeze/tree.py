@@ -13,8 +13,10 @@ from orchestrator.freeze.interpreter import Interpreter
 from orchestrator.freeze.trace import Modules
 
 PRIVATE = "usr/lib/kdump-karg"
+# No link to a file in PRIVATE: what counts for SELinux is the label of the file that is executed. One of /usr/bin is bin_t, by
+# which systemd enters the domain of a service; one of /usr/lib is lib_t, which Fedora's init_t may not execute as a program
+# (corecommands.fc, libraries.fc and init.te of refpolicy and of Fedora's policy). The interpreter of a script may be lib_t.
 COMMAND = "usr/bin/kdump-karg"
-COMMAND_TARGET = "../lib/kdump-karg/kdump-karg"
 PROGRAM = f"{PRIVATE}/python"
 LIBPYTHON = f"usr{private.PATH}"  # where the interpreter is not linked with it
 LICENCES = "usr/share/licenses/kdump-karg"  # a directory that stays where an image leaves documentation out
@@ -43,9 +45,7 @@ def freeze(target: Interpreter, output: str) -> None:
             _copy_library(unfinished, library, target)
     for path, content in _texts(target, modules).items():
         _put(unfinished, path, content)
-    _put(unfinished, f"{PRIVATE}/kdump-karg", LAUNCHER.encode(), 0o755)
-    os.makedirs(os.path.join(unfinished, os.path.dirname(COMMAND)))
-    os.symlink(COMMAND_TARGET, os.path.join(unfinished, COMMAND))
+    _put(unfinished, COMMAND, LAUNCHER.encode(), 0o755)
     _level(unfinished)
     shutil.rmtree(output, ignore_errors=True)
     os.rename(unfinished, output)

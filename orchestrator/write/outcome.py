@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from orchestrator import log
 from orchestrator.decide.decision import Decision, Kind
 from orchestrator.facts import bootstate
-from orchestrator.system import process, tree
+from orchestrator.system import labels, process, tree
 from orchestrator.system import var as state
 
 RUN_DIR = "run/kdump-karg"
@@ -97,7 +97,7 @@ def save_journal(root: str, var: str) -> None:
         for name in tree.names(root, f"{RUNTIME_JOURNAL}/{machine_id}"):
             content = tree.read_bytes(root, f"{RUNTIME_JOURNAL}/{machine_id}/{name}", LARGEST_JOURNAL)
             if content is not None:
-                os.makedirs(target, mode=0o755, exist_ok=True)
+                labels.make_directories(target)
                 _write_bytes(os.path.join(target, name), content, 0o640)
 
 
@@ -108,7 +108,7 @@ def _write(root: str, path: str, text: str) -> None:
 
 def _write_file(place: str, text: str) -> None:
     """A small file and the directories above it."""
-    os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
+    labels.make_directories(os.path.dirname(place))
     _write_bytes(place, text.encode("utf-8", "backslashreplace"), 0o644)  # a reason can name a file in Latin-1
 
 
@@ -116,6 +116,7 @@ def _write_bytes(path: str, content: bytes, mode: int) -> None:
     """A file of this content, on disk when this returns."""
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
     with open(file, "wb") as stream:
+        labels.pass_on(path, file)
         stream.write(content)
         stream.flush()
         os.fsync(file)

@@ -13,7 +13,7 @@ from orchestrator.decide.plan import Plan
 from orchestrator.errors import Refusal
 from orchestrator.facts import record
 from orchestrator.facts.record import UNDONE, WRITTEN, Record
-from orchestrator.system import tree
+from orchestrator.system import labels, tree
 from orchestrator.system import var as state
 from orchestrator.write import apply as writer
 
@@ -108,11 +108,12 @@ def _write(var: str, path: str, text: str) -> None:
     """A file of this text in one rename, on disk when this returns. OSError leaves the old one."""
     place = state.inside(var, path)
     directory = os.path.dirname(place)
-    os.makedirs(directory, mode=0o755, exist_ok=True)
+    labels.make_directories(directory)
     temporary = os.path.join(directory, TEMPORARY)
     try:
         file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         with open(file, "wb") as stream:
+            labels.pass_on(temporary, file)
             stream.write(text.encode("utf-8", "surrogateescape"))
             stream.flush()
             os.fsync(file)

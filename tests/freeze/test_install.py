@@ -122,7 +122,7 @@ def test_absolute_links_stay_inside_the_target(frozen: Path, target: Path) -> No
     (target / "elsewhere").mkdir()
     (target / "usr/bin").symlink_to("/elsewhere")
     install.install(str(frozen), str(target))
-    assert (target / "elsewhere/kdump-karg").is_symlink()
+    assert (target / "elsewhere/kdump-karg").is_file()
 
 
 def refused(frozen: Path, target: Path) -> str:

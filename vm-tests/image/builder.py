@@ -17,7 +17,7 @@ from host.cache import Cache, digest, tree_digest
 from host.process import remove_tree
 from host.progress import Progress
 
-from image import bootloader, coreos, deployment, efi, filesystem, guest_tree, partitions, rootfs, secure_boot, storage, tree
+from image import bootloader, coreos, deployment, efi, filesystem, guest_tree, partitions, rootfs, secure_boot, selinux, storage, tree
 from image.traits import Traits
 from orchestrator.rules import grub
 
@@ -28,7 +28,7 @@ BUILD = CHECKOUT / "build"
 #: What decides about the bytes of the image; the harness around it does not.
 SOURCES = (
     "bootloader.py", "builder.py", "coreos.py", "deployment.py", "efi.py", "filesystem.py", "guest_tree.py", "initramfs.py", "kola.py",
-    "mdraid.py", "partitions.py", "rootfs.py", "secure_boot.py", "storage.py", "traits.py", "tree.py",
+    "mdraid.py", "partitions.py", "rootfs.py", "secure_boot.py", "selinux.py", "storage.py", "traits.py", "tree.py",
 )  # fmt: skip
 
 
@@ -94,6 +94,8 @@ class _Build:
         boot = self.sysroot / "boot"
         bootloader.write_configuration(boot, self.traits)
         (boot / "ignition.firstboot").touch()
+        if self.traits.selinux:
+            selinux.label(self.tools, self.sysroot)
         made = partitions.create(disk, partitions.planned(self.traits))
         holder = partitions.named(made, self.traits.boot_label)
         self._place("vfat", "EFI-SYSTEM", made, disk, self._system_partition(holder))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from host.process import run_in_tree
 
-from image import coreos, storage
+from image import coreos, selinux, storage
 from image.traits import Traits
 from orchestrator.rules import bls, grub
 
@@ -55,11 +55,16 @@ def deploy(tools: Path, tree: Path, sysroot: Path, traits: Traits) -> None:
     ostree("admin", "stateroot-init", f"--sysroot={inner_sysroot}", STATEROOT)
     commit(tools, tree, sysroot / "ostree/repo", TIMESTAMP)
     # --karg would keep only the last of two with the same key.
-    wanted = storage.kernel_arguments(coreos.kargs(KARGS) if traits.coreos else KARGS, traits)
-    kargs = [f"--karg-append={karg}" for karg in wanted]
+    kargs = [f"--karg-append={karg}" for karg in kernel_arguments(traits)]
     ostree("admin", "deploy", f"--sysroot={inner_sysroot}", f"--os={STATEROOT}", *kargs, BRANCH)
     (entry,) = (sysroot / "boot/loader/entries").iterdir()
     entry.write_text(at_good_length(entry.read_text(), coreos.CONTINUED if traits.coreos else CONTINUED))
+
+
+def kernel_arguments(traits: Traits) -> tuple[str, ...]:
+    """What the entry has beside ostree's own."""
+    words = storage.kernel_arguments(coreos.kargs(KARGS) if traits.coreos else KARGS, traits)
+    return (*words, *(selinux.KARGS if traits.selinux else ()))
 
 
 def commit(tools: Path, tree: Path, repo: Path, timestamp: str, version: str = "") -> None:
@@ -68,6 +73,8 @@ def commit(tools: Path, tree: Path, repo: Path, timestamp: str, version: str = "
     options = ["--consume", "--fsync=false", f"--timestamp={timestamp}"]
     if version:
         options.append(f"--add-metadata-string=version={version}")
+    if selinux.has_policy(tree):
+        options.append(f"--selinux-policy={inner_tree}")
     run_in_tree(tools, ["ostree", "commit", f"--repo={inner_repo}", f"--branch={BRANCH}", *options, f"--tree=dir={inner_tree}"])
 
 

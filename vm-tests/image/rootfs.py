@@ -21,6 +21,7 @@ FOR_KOLA = PACKAGES.with_name("packages-kola.txt")
 FOR_STORAGE = PACKAGES.with_name("packages-storage.txt")
 #: Of the newer suite, as all of GRUB.
 FOR_UEFI = PACKAGES.with_name("packages-uefi.txt")
+FOR_SELINUX = PACKAGES.with_name("packages-selinux.txt")
 
 OPTIONS = (
     "--variant=minbase",
@@ -56,8 +57,12 @@ def packages(path: Path = PACKAGES) -> tuple[str, ...]:
 
 def included(traits: Traits) -> tuple[str, ...]:
     """The packages that are asked for by name."""
-    storage = packages(FOR_STORAGE) if traits.storage not in ("plain", "composefs") else ()
-    return packages() + (packages(FOR_KOLA) if traits.kola else ()) + storage + _for_firmware(traits)
+    more = (
+        (FOR_KOLA, traits.kola),
+        (FOR_SELINUX, traits.selinux),
+        (FOR_STORAGE, traits.storage not in ("plain", "composefs")),
+    )
+    return packages() + tuple(name for path, wanted in more if wanted for name in packages(path)) + _for_firmware(traits)
 
 
 def _for_firmware(traits: Traits) -> tuple[str, ...]:

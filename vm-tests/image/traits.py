@@ -38,6 +38,8 @@ class Traits:
     storage: str = "plain"
     #: The first boot takes the way of Fedora CoreOS' (image/coreos.py).
     coreos: bool = False
+    #: Debian's SELinux policy, enforcing (image/selinux.py).
+    selinux: bool = False
 
     def __post_init__(self) -> None:
         known = {
@@ -57,6 +59,9 @@ class Traits:
             raise UnsupportedTraitError("storage='composefs' needs suite='forky': trixie's ostree is built without composefs")
         if self.coreos and (self.boot_fs != "ext4" or not self.boot_partition):
             raise UnsupportedTraitError("coreos=True needs a partition for /boot, with ext4")
+        if self.selinux and self.boot_fs != "ext4":
+            # mkfs.xfs -p takes no extended attributes.
+            raise UnsupportedTraitError("selinux needs boot_fs=ext4")
 
     @property
     def boot_dir(self) -> str:

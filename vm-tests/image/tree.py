@@ -7,7 +7,7 @@ from pathlib import Path
 
 from host.process import remove_tree, run, run_in_tree
 
-from image import coreos, kola, storage
+from image import coreos, kola, selinux, storage
 from image.traits import Traits
 
 IMAGE_FILES = Path(__file__).parent / "files"
@@ -54,6 +54,8 @@ def kernel_version(tree: Path) -> str:
 
 def furnish(tree: Path, traits: Traits, product: Path | None) -> None:
     """Add the image's files and the product, and make the packages behave as a vendor would."""
+    if traits.selinux:
+        selinux.extend_policy(tree)
     for source in (IMAGE_FILES / "root", product):
         if source is not None:
             run(["cp", "-a", "--no-preserve=ownership", f"{source}/.", tree])
@@ -69,6 +71,8 @@ def furnish(tree: Path, traits: Traits, product: Path | None) -> None:
     storage.furnish(tree, traits)
     if traits.coreos:
         coreos.furnish(tree)
+    if traits.selinux:
+        selinux.furnish(tree)
     if not traits.boot_partition:
         units = tree / "usr/lib/systemd/system"
         (units / "boot.mount").unlink()
