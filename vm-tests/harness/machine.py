@@ -20,6 +20,7 @@ from harness.agent import Agent, Hello, Result
 from harness.channels import Reader, SerialPipe
 from harness.console import Console
 from harness.disk import Disk
+from harness.firmware import Firmware
 from harness.ignition import Config
 from harness.qmp import Qmp, QmpEvent
 from harness.run_files import unused, written
@@ -72,6 +73,7 @@ class Machine:
         extra_disks: Sequence[Path] = (),
         write_log: Path | None = None,
         extra_args: Sequence[str] = (),
+        firmware: Firmware | None = None,
         bring_agent: bool | None = None,
         command: qemu.Command = qemu.command,
     ) -> None:
@@ -88,6 +90,7 @@ class Machine:
             ignition=written(ignition, log_dir),
             write_log=write_log,
             extra_args=tuple(extra_args),
+            firmware=firmware,
         )
         self._changed = threading.Condition()
         self._boots_seen = 0

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from harness import agent
 from harness.disk import Disk
+from harness.firmware import Firmware
 
 #: Dies with the test, even if that is killed.
 GUARD = ("setpriv", "--pdeathsig", "KILL")
@@ -37,6 +38,8 @@ class Hardware:
     #: Record every write to the first disk here, for tests that cut the power.
     write_log: Path | None = None
     extra_args: tuple[str, ...] = ()
+    #: None: QEMU's own BIOS.
+    firmware: Firmware | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ def command(hardware: Hardware, channels: Channels) -> list[str]:
     return [
         *GUARD, "qemu-system-x86_64",
         "-no-user-config", "-nodefaults", "-display", "none",
-        "-machine", "pc", "-accel", ACCELERATOR, "-cpu", CPU,
+        *_machine(hardware.firmware), "-accel", ACCELERATOR, "-cpu", CPU,
         "-smp", str(hardware.cpus), "-m", str(hardware.memory_mib),
         "-object", "rng-random,id=rng0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng0",
         *channel_arguments(channels),
@@ -67,6 +70,12 @@ def command(hardware: Hardware, channels: Channels) -> list[str]:
         *_ignition(hardware.ignition),
         *hardware.extra_args,
     ]  # fmt: skip
+
+
+def _machine(firmware: Firmware | None) -> Sequence[str]:
+    if firmware is None:
+        return ("-machine", "pc")
+    return ("-machine", firmware.machine_type(), *firmware.arguments())
 
 
 def channel_arguments(channels: Channels) -> Sequence[str]:

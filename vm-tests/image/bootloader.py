@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""GRUB for BIOS: a core image in its own partition, the configuration in /boot."""
+"""GRUB: its configuration in /boot, its core image, and for BIOS that image in a partition of its own."""
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 from host.process import run_in_tree
@@ -12,10 +13,12 @@ from image.partitions import SECTOR, Partition
 from image.traits import Traits
 from image.tree import IMAGE_FILES
 
-PLATFORM = "/usr/lib/grub/i386-pc"
+#: Where the packages have GRUB's platforms.
+PLATFORMS = "usr/lib/grub"
+BIOS = "i386-pc"
 #: All of them built in: /boot then holds no modules of one particular GRUB version.
-MODULES = (
-    "biosdisk part_gpt ext2 xfs search search_label normal configfile linux serial terminal "
+COMMON_MODULES = (
+    "part_gpt ext2 xfs search search_label normal configfile linux serial terminal "
     "blsuki test echo ls cat sleep reboot"
 ).split()
 
@@ -36,8 +39,8 @@ def write_configuration(boot: Path, traits: Traits) -> None:
 
 def install(tools: Path, disk: Path, bios: Partition, boot: Partition, traits: Traits) -> None:
     """Write GRUB's first sector and core image, as grub-install would, but without a device."""
-    core = _core_image(tools, boot, traits)
-    first = (tools / PLATFORM.lstrip("/") / "boot.img").read_bytes()
+    core = core_image(tools, BIOS, "/grub", ("biosdisk", *COMMON_MODULES), boot.number, traits).read_bytes()
+    first = (tools / PLATFORMS / BIOS / "boot.img").read_bytes()
     if len(core) > bios.size:
         raise RuntimeError(f"GRUB's core image has {len(core)} bytes, the partition {bios.size}")
     with disk.open("r+b") as file:
@@ -46,19 +49,22 @@ def install(tools: Path, disk: Path, bios: Partition, boot: Partition, traits: T
         file.write(_with_block_list(core, bios.start // SECTOR))
 
 
-def _core_image(tools: Path, boot: Partition, traits: Traits) -> bytes:
+def core_image(
+    tools: Path, platform: str, prefix: str, modules: Sequence[str], boot_number: int, traits: Traits, *more: str
+) -> Path:
+    """GRUB with these modules in it; it finds the file system that holds /boot. `more` is for grub-mkimage."""
     values = {
         "@LABEL@": traits.boot_label,
-        "@PARTITION@": str(boot.number),
+        "@PARTITION@": str(boot_number),
         "@BOOT@": traits.boot_dir,
     }
     text = (IMAGE_FILES / "grub/early.cfg").read_text()
     for name, value in values.items():
         text = text.replace(name, value)
     (tools / "early.cfg").write_text(text)
-    options = ["-O", "i386-pc", "-d", PLATFORM, "-c", "/early.cfg", "-p", "/grub", "-o", "/core.img"]
-    run_in_tree(tools, ["grub-mkimage", *options, *MODULES])
-    return (tools / "core.img").read_bytes()
+    options = ["-O", platform, "-d", f"/{PLATFORMS}/{platform}", "-c", "/early.cfg", "-p", prefix, "-o", "/core.img"]
+    run_in_tree(tools, ["grub-mkimage", *options, *more, *modules])
+    return tools / "core.img"
 
 
 def _boot_sector(code: bytes, core_sector: int) -> bytes:

@@ -17,7 +17,7 @@ from host.cache import Cache, digest, tree_digest
 from host.process import remove_tree
 from host.progress import Progress
 
-from image import bootloader, deployment, filesystem, guest_tree, partitions, rootfs, tree
+from image import bootloader, deployment, efi, filesystem, guest_tree, partitions, rootfs, tree
 from image.traits import Traits
 from orchestrator.rules import grub
 
@@ -27,7 +27,7 @@ BUILD = CHECKOUT / "build"
 
 #: What decides about the bytes of the image; the harness around it does not.
 SOURCES = (
-    "bootloader.py", "builder.py", "deployment.py", "filesystem.py", "guest_tree.py", "initramfs.py", "kola.py",
+    "bootloader.py", "builder.py", "deployment.py", "efi.py", "filesystem.py", "guest_tree.py", "initramfs.py", "kola.py",
     "partitions.py", "rootfs.py", "traits.py", "tree.py",
 )  # fmt: skip
 
@@ -92,15 +92,22 @@ class _Build:
         bootloader.write_configuration(boot, self.traits)
         (boot / "ignition.firstboot").touch()
         made = partitions.create(disk, partitions.planned(self.traits))
-        self._place("vfat", "EFI-SYSTEM", made, disk, None)
+        holder = partitions.named(made, self.traits.boot_label)
+        self._place("vfat", "EFI-SYSTEM", made, disk, self._system_partition(holder))
         if self.traits.boot_partition:
             apart = boot.rename(self.work / "boot-tree")
             boot.mkdir()
             self._place(self.traits.boot_fs, "boot", made, disk, apart)
         self._place("ext4", "root", made, disk, self.sysroot)
-        holder = partitions.named(made, self.traits.boot_label)
-        bios = partitions.named(made, "BIOS-BOOT")
-        bootloader.install(self.tools, disk, bios, holder, self.traits)
+        if self.traits.firmware == "bios":
+            bios = partitions.named(made, "BIOS-BOOT")
+            bootloader.install(self.tools, disk, bios, holder, self.traits)
+
+    def _system_partition(self, boot: partitions.Partition) -> Path | None:
+        """Nothing for a machine that starts from its BIOS."""
+        if self.traits.firmware == "bios":
+            return None
+        return efi.system_partition(self.tools, boot.number, self.traits)
 
     def _place(
         self, kind: str, name: str, made: tuple[partitions.Partition, ...], disk: Path, content: Path | None

@@ -27,6 +27,8 @@ def make(kind: str, label: str, size: int, image: Path, tree: Path | None = None
             run(["mkfs.xfs", "-q", "-f", "-L", label, "-p", prototype.name, image])
     elif kind == "vfat":
         run(["mkfs.vfat", "-n", label, image])
+        if tree:
+            run(["mcopy", "-s", "-i", image, *sorted(tree.iterdir()), "::"])
     else:
         raise ValueError(f"unknown file system {kind!r}")
 

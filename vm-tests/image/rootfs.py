@@ -18,6 +18,8 @@ FROM_NEWER = PACKAGES.with_name("packages-forky.txt")
 NEWER = "forky"
 
 FOR_KOLA = PACKAGES.with_name("packages-kola.txt")
+#: Of the newer suite, as all of GRUB.
+FOR_UEFI = PACKAGES.with_name("packages-uefi.txt")
 
 OPTIONS = (
     "--variant=minbase",
@@ -53,7 +55,16 @@ def packages(path: Path = PACKAGES) -> tuple[str, ...]:
 
 def included(traits: Traits) -> tuple[str, ...]:
     """The packages that are asked for by name."""
-    return packages() + (packages(FOR_KOLA) if traits.kola else ())
+    return packages() + (packages(FOR_KOLA) if traits.kola else ()) + _for_firmware(traits)
+
+
+def _for_firmware(traits: Traits) -> tuple[str, ...]:
+    return () if traits.firmware == "bios" else packages(FOR_UEFI)
+
+
+def from_newer(traits: Traits) -> tuple[str, ...]:
+    """The packages that an image of another suite takes from NEWER."""
+    return packages(FROM_NEWER) + _for_firmware(traits)
 
 
 def key(traits: Traits) -> str:
@@ -73,7 +84,7 @@ def list_beside(path: Path) -> Path:
 
 def _preferences(traits: Traits) -> str:
     """Nothing for an image that is all of the newer suite."""
-    return "" if traits.suite == NEWER else PREFERENCES.format(packages=" ".join(packages(FROM_NEWER)))
+    return "" if traits.suite == NEWER else PREFERENCES.format(packages=" ".join(from_newer(traits)))
 
 
 def _sources(traits: Traits, address: str) -> list[str]:
@@ -99,6 +110,6 @@ def tar(traits: Traits, cache: Cache, progress: Progress) -> Path:
 
 def _with_suites(listed: str, traits: Traits) -> str:
     """The preferences let nothing else in: a package is of the newer suite if, and only if, it is named for it."""
-    newer = packages(FROM_NEWER)
+    newer = from_newer(traits)
     lines = listed.splitlines()
     return "".join(f"{line} {NEWER if line.split()[0] in newer else traits.suite}\n" for line in lines)

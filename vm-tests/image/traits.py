@@ -27,6 +27,7 @@ class Traits:
     boot_partition: bool = True
     #: ostree's sysroot.bootloader.
     backend: str = "none"
+    #: uefi: image/efi.py.
     firmware: str = "bios"
     #: What stock kola asks of a machine (image/kola.py).
     kola: bool = False
@@ -36,7 +37,7 @@ class Traits:
             "suite": ("trixie", "forky"),
             "boot_fs": ("ext4", "xfs"),
             "backend": ("none",),
-            "firmware": ("bios",),
+            "firmware": ("bios", "uefi"),
         }
         for name, values in known.items():
             value = getattr(self, name)
