@@ -7,6 +7,7 @@ from pathlib import Path
 
 from host.process import run_in_tree
 
+from image import foreign
 from image.traits import Traits
 from orchestrator.rules import bls, grub
 
@@ -54,7 +55,7 @@ def deploy(tools: Path, tree: Path, sysroot: Path, traits: Traits) -> None:
     ostree("admin", "stateroot-init", f"--sysroot={inner_sysroot}", STATEROOT)
     commit(tools, tree, sysroot / "ostree/repo", TIMESTAMP)
     # --karg would keep only the last of two with the same key.
-    kargs = [f"--karg-append={karg}" for karg in KARGS]
+    kargs = [f"--karg-append={foreign.karg(karg, traits.arch)}" for karg in KARGS]
     ostree("admin", "deploy", f"--sysroot={inner_sysroot}", f"--os={STATEROOT}", *kargs, BRANCH)
     (entry,) = (sysroot / "boot/loader/entries").iterdir()
     entry.write_text(at_good_length(entry.read_text()))

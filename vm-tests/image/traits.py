@@ -31,6 +31,8 @@ class Traits:
     firmware: str = "bios"
     #: What stock kola asks of a machine (image/kola.py).
     kola: bool = False
+    #: The kernel's name of it (image/foreign.py).
+    arch: str = "x86_64"
 
     def __post_init__(self) -> None:
         known = {
@@ -38,6 +40,7 @@ class Traits:
             "boot_fs": ("ext4", "xfs"),
             "backend": ("none",),
             "firmware": ("bios", "uefi"),
+            "arch": ("x86_64", "aarch64"),
         }
         for name, values in known.items():
             value = getattr(self, name)
@@ -45,6 +48,9 @@ class Traits:
                 raise UnsupportedTraitError(f"{name}={value!r}: only {', '.join(values)} can be built")
         if self.boot_fs != "ext4" and not self.boot_partition:
             raise UnsupportedTraitError("boot_fs other than ext4 needs boot_partition=True")
+
+        if self.arch != "x86_64" and self.firmware != "uefi":
+            raise UnsupportedTraitError(f"arch={self.arch!r} needs firmware='uefi'")
 
     @property
     def boot_dir(self) -> str:
