@@ -12,6 +12,8 @@ from image.traits import Traits
 
 #: Debian's package ovmf.
 OVMF = Path("/usr/share/OVMF")
+#: Debian's package qemu-efi-aarch64.
+AAVMF = Path("/usr/share/AAVMF")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ def of(traits: Traits, directory: Path) -> Firmware | None:
     """What a machine of these traits starts with; its variables are kept in `directory`. None is QEMU's own BIOS."""
     if traits.firmware == "bios":
         return None
+    if traits.arch == "aarch64":
+        return Firmware(AAVMF / "AAVMF_CODE.fd", _variables(AAVMF / "AAVMF_VARS.fd", directory), machine="virt,gic-version=3")
     return Firmware(OVMF / "OVMF_CODE_4M.fd", _variables(OVMF / "OVMF_VARS_4M.fd", directory))
 
 
