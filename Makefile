@@ -18,7 +18,7 @@ PACKAGE_TESTS := tests/test_packages.py tests/freeze/test_buildroot.py
 # The longest first; what is not named here comes last. test_power_cut.py runs two machines at a time by itself.
 VM_LONGEST := power_cut update decisions enough proof power_cut_later kola day_two armed harness kernel teardown interrupted status
 # No part of the gate: dracut under emulation, twice. `check-built` runs it.
-VM_APART := boot_path built_capture firmware render selinux storage
+VM_APART := boot_path built_capture firmware foreign render selinux storage
 VM_TESTS := $(VM_LONGEST) $(filter-out $(VM_LONGEST) $(VM_APART),$(patsubst vm-tests/test_%.py,%,$(wildcard vm-tests/test_*.py)))
 VM_QUEUE := $(addprefix check-vm-,$(VM_TESTS))
 INITRAMFS_UNITS := kdump-karg.service kdump-karg-write.service kdump-karg-reboot.service
@@ -34,7 +34,7 @@ SOURCE = $(PACKAGES)/source/kdump-karg-$(VERSION).tar.gz
 
 .PHONY: setup packages freeze install install-data version dist package-source spec rpm deb product check check-fast check-frozen \
 	check-sources check-packages check-faults check-faults-later check-built vm-product vm-image check-vm check-vm-queue $(VM_QUEUE) \
-	check-cuts check-machines check-kernel check-kola kola-image update-packages-list fuzz bench demo clean
+	check-cuts check-machines check-aarch64 check-kernel check-kola kola-image update-packages-list fuzz bench demo clean
 
 setup: packages $(VENV)/installed
 
@@ -50,9 +50,9 @@ $(VENV)/installed: pyproject.toml | packages
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check 'pytest>=8' 'pyelftools>=0.30'
 	touch $@
 
-# The program, the part of the standard library it needs, its interpreter and libraries: build/frozen.
+# The program, the part of the standard library it needs, its interpreter and libraries: build/frozen. ARCHITECTURE=arm64: for that one.
 freeze: setup
-	$(PYTHON) -m orchestrator.freeze --output $(BUILD)/frozen
+	$(PYTHON) -m orchestrator.freeze $(if $(ARCHITECTURE),--architecture $(ARCHITECTURE)) --output $(BUILD)/frozen
 
 # Into an image's root, before its initramfs is made.
 install: freeze install-data
@@ -156,7 +156,7 @@ check-faults-later: setup
 # A capture initramfs that the machine builds itself, before and after an update.
 check-built: vm-product
 	$(MAKE) vm-image
-	$(MAKE) check-vm-queue VM_TESTS="$(VM_APART)"
+	$(MAKE) check-vm-queue VM_TESTS="$(filter-out foreign,$(VM_APART))"
 
 # Every state that a cut of a day-two `apply` or of `undo` can leave, booted; check-vm boots one of each kind.
 check-cuts: vm-product
@@ -191,6 +191,10 @@ $(VM_QUEUE): check-vm-%:
 check-machines: vm-product
 	KDUMP_KARG_SUITE=forky $(MAKE) vm-image
 	KDUMP_KARG_SUITE=forky $(MAKE) check-vm-queue VM_TESTS="$(filter-out kernel power_cut,$(VM_TESTS))"
+
+# A machine of another architecture, from its packages to a vmcore, with the program frozen for it. Everything is built here.
+check-aarch64: setup
+	KDUMP_KARG_PATIENCE=$${KDUMP_KARG_PATIENCE:-4} $(PYTHON) -m pytest -v -ra vm-tests/test_foreign.py tests/freeze/test_foreign.py
 
 # After a green `check`: the packages of its image are those to compare a failing one's with.
 update-packages-list: setup

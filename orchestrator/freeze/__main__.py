@@ -8,10 +8,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from orchestrator.errors import KdumpKargError
+from orchestrator.errors import KdumpKargError, UsageError
 
 try:
-    from orchestrator.freeze import archive, buildroot, install, interpreter, tree
+    from orchestrator.freeze import archive, buildroot, foreign, install, interpreter, tree
     from orchestrator.freeze.interpreter import Interpreter
 except ModuleNotFoundError as error:
     sys.exit(f"freeze: there is no Python module {error.name}; use `make freeze`, or install this project's extra `build`")
@@ -34,8 +34,14 @@ def main(argv: Sequence[str]) -> int:
 def _interpreter(options: argparse.Namespace) -> Interpreter:
     """The build root's Python where one is named, which takes no network; else one from Debian's archive."""
     if options.python:
+        if options.architecture:
+            raise UsageError("--python is this machine's own and has no other --architecture; leave one of them out")
         return buildroot.interpreter(options.python)
-    return interpreter.interpreter(archive.unpack(archive.SUITES[options.suite], options.cache, os.environ))
+    suite = archive.SUITES[options.suite]
+    here = interpreter.interpreter(archive.unpack(suite, options.cache, os.environ))
+    if options.architecture in ("", archive.own_architecture()):
+        return here
+    return foreign.interpreter(archive.unpack(suite, options.cache, os.environ, options.architecture), here)
 
 
 def _install(frozen: str, target: str) -> None:
@@ -51,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--suite", default="bookworm", choices=archive.SUITES, help="whose Python (%(default)s)")
     source.add_argument("--python", metavar="PROGRAM", help="this machine's Python instead, without network; of 3.11 or newer")
+    parser.add_argument("--architecture", default="", help="Debian's name of the program's (this machine's own), such as arm64")
     parser.add_argument("--cache", default="build/cache", help="where packages are kept (%(default)s)")
     installer = parser.add_subparsers(dest="command").add_parser("install", help="put a frozen program into another root")
     installer.add_argument("--frozen", default="build/frozen", help="the frozen root (%(default)s)")

@@ -42,13 +42,13 @@ class Unpacked:
 SUITES = {suite.name: suite for suite in (Suite("bookworm", "3.11"), Suite("trixie", "3.13"), Suite("forky", "3.14"))}
 
 
-def unpack(wanted: Suite, cache: str, environment: Mapping[str, str]) -> Unpacked:
-    """The unpacked packages of a suite, downloaded unless `cache` has them."""
-    place = os.path.join(os.path.abspath(cache), wanted.name)
+def unpack(wanted: Suite, cache: str, environment: Mapping[str, str], architecture: str = "") -> Unpacked:
+    """The unpacked packages of a suite, downloaded unless `cache` has them; for this machine where no architecture is named."""
+    place = os.path.join(os.path.abspath(cache), "-".join(filter(None, (wanted.name, architecture))))
     tree = os.path.join(place, "tree")
     if not os.path.isdir(tree):
         packages = os.path.join(place, "packages")
-        _download(wanted, place, packages, _uri(environment))
+        _download(wanted, place, packages, _uri(environment), architecture)
         _extract(packages, tree)
     return Unpacked(wanted, tree, tuple(sorted(os.listdir(os.path.join(place, "packages")))))
 
@@ -65,7 +65,12 @@ def _uri(environment: Mapping[str, str]) -> str:
     raise Failure(f"apt knows no Debian archive on this machine; run `apt-get update` or set {ARCHIVE_ENV} to an archive's URI")
 
 
-def _download(wanted: Suite, place: str, packages: str, uri: str) -> None:
+def own_architecture() -> str:
+    """Debian's name of this machine's architecture."""
+    return _run(["dpkg", "--print-architecture"]).strip()
+
+
+def _download(wanted: Suite, place: str, packages: str, uri: str, architecture: str) -> None:
     """Fill `packages` with the suite's .deb files."""
     state = os.path.join(place, "apt")
     for directory in (packages, state):
@@ -75,7 +80,7 @@ def _download(wanted: Suite, place: str, packages: str, uri: str) -> None:
     _write(os.path.join(state, "status"), "")
     trust = f"[signed-by={KEYRING}] " if os.path.exists(KEYRING) else ""
     _write(os.path.join(state, "sources.list"), f"deb {trust}{uri} {wanted.name} main\n")
-    options = _options(state)
+    options = (*_options(state), *_foreign(architecture))
     _run(["apt-get", *options, "-q", "update"])
     _run(["apt-get", *options, "-q", "download", *wanted.packages], cwd=packages)
 
@@ -97,6 +102,11 @@ def _options(state: str) -> tuple[str, ...]:
         "APT::Sandbox::User=root",  # apt's own user may not write below a checkout
     )
     return tuple(word for setting in settings for word in ("-o", setting))
+
+
+def _foreign(architecture: str) -> tuple[str, ...]:
+    """Options that have apt take another architecture for the machine's."""
+    return ("-o", f"APT::Architecture={architecture}", "-o", f"APT::Architectures={architecture}") if architecture else ()
 
 
 def _extract(packages: str, tree: str) -> None:

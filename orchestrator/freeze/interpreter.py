@@ -7,6 +7,7 @@ installed there (buildroot.py).
 
 from __future__ import annotations
 
+import glob
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,23 @@ class Interpreter:
     licence: str  # the file with its licence
     origin: tuple[str, ...]  # what MANIFEST says of it, in lines
     places: tuple[str, ...] = ()  # where its loader looks for libraries, besides its own directories
+    runs_from: str = ""  # the standard library that `command` imports, where that is a Python of another architecture (foreign.py)
+
+    def own(self, path: str) -> str:
+        """Its own file for one that was imported, which differs where another architecture's Python did the work.
+
+        The application's files have none but themselves. The name of an extension module has the architecture in it.
+        """
+        if not self.runs_from or not path.startswith(f"{self.runs_from}/"):
+            return path
+        wanted = os.path.join(self.stdlib, os.path.relpath(path, self.runs_from))
+        if wanted.endswith(".py"):
+            found = [wanted] if os.path.exists(wanted) else []
+        else:
+            found = glob.glob(f"{glob.escape(wanted.partition('.cpython-')[0])}.cpython-*.so")
+        if len(found) != 1:
+            raise Failure(f"{self.stdlib} has no file for {path}; empty the --cache, and freeze again")
+        return found[0]
 
     def run(self, arguments: Sequence[str], *, path: Sequence[str] = (), stdin: str = "") -> str:
         """Standard output of a run with `path` before the standard library; Failure with the last line of its

@@ -45,7 +45,7 @@ class Modules:
 def modules(interpreter: Interpreter) -> Modules:
     """The application's files, and those of the standard library, or ours in their place, that it needs."""
     own = list(application())
-    found = _traced(interpreter, own)
+    found = {name: interpreter.own(path) for name, path in _traced(interpreter, own).items()}
     pure = [_standard(name, path) for name, path in found.items() if path.endswith(".py")]
     start = Source("kdump_karg_start", os.path.join(HERE, "start.py"))
     return Modules((start, *own, *pure), {name: path for name, path in found.items() if not path.endswith(".py")})

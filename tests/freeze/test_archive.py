@@ -65,6 +65,17 @@ def test_nothing_outside_the_cache(notes: Path, tmp_path: Path) -> None:
         assert all(f" {option}={tmp_path}/cache/" in f" {line}" for line in asked)
 
 
+def test_another_architecture(notes: Path, tmp_path: Path) -> None:
+    """apt is told of it, and the packages lie apart from this machine's own."""
+    own = archive.unpack(SUITE, str(tmp_path / "cache"), {})
+    assert "APT::Architecture" not in notes.read_text()
+    notes.unlink()
+    other = archive.unpack(SUITE, str(tmp_path / "cache"), {}, "arm64")
+    asked = [line for line in notes.read_text().splitlines() if " -q " in line]
+    assert len(asked) == 2 and all("APT::Architecture=arm64 -o APT::Architectures=arm64" in line for line in asked)
+    assert own.root != other.root
+
+
 def test_downloads_once(notes: Path, tmp_path: Path) -> None:
     first = archive.unpack(SUITE, str(tmp_path / "cache"), {})
     notes.unlink()

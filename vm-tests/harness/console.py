@@ -9,8 +9,9 @@ from collections.abc import Callable
 ESCAPES = re.compile(
     r"\x1b(\[[0-9;?]*[!-/]?[A-Za-z]|[\]P][^\x07\x1b]*(\x07|\x1b\\)|[()][A-Z0-9]|[A-Za-z=>])"
 )
-#: Only the early line: "Kernel command line:" repeats it.
+#: x86 has an early line, and "Kernel command line:" repeats it; other architectures have that one alone.
 COMMAND_LINE = re.compile(r"\] Command line: (.*)")
+LATER_COMMAND_LINE = re.compile(r"\] Kernel command line: (.*)")
 
 
 class Console:
@@ -43,4 +44,5 @@ class Console:
 
     def kernel_command_lines(self) -> tuple[str, ...]:
         """The command line of each kernel that started, capture kernels included."""
-        return tuple(match.group(1).strip() for match in COMMAND_LINE.finditer(self.text))
+        pattern = COMMAND_LINE if COMMAND_LINE.search(self.text) else LATER_COMMAND_LINE
+        return tuple(match.group(1).strip() for match in pattern.finditer(self.text))

@@ -17,6 +17,8 @@ from harness import efi_variables
 OVMF = Path("/usr/share/OVMF")
 #: Variables with Microsoft's keys enrolled, and no other.
 MICROSOFT = OVMF / "OVMF_VARS_4M.ms.fd"
+#: Debian's package qemu-efi-aarch64.
+AAVMF = Path("/usr/share/AAVMF")
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,18 @@ def of(traits: Traits, directory: Path) -> Firmware | None:
     if traits.firmware == "bios":
         return None
     own = directory / "firmware-variables.fd"
+    if traits.arch == "aarch64":
+        return Firmware(AAVMF / "AAVMF_CODE.fd", _copied(AAVMF / "AAVMF_VARS.fd", own), machine="virt,gic-version=3")
     if traits.firmware == "secureboot":
         return _secure(own)
+    return Firmware(OVMF / "OVMF_CODE_4M.fd", _copied(OVMF / "OVMF_VARS_4M.fd", own))
+
+
+def _copied(template: Path, own: Path) -> Path:
+    """The machine's own variables; those of an earlier power-on are kept."""
     if not own.exists():
-        shutil.copyfile(OVMF / "OVMF_VARS_4M.fd", own)
-    return Firmware(OVMF / "OVMF_CODE_4M.fd", own)
+        shutil.copyfile(template, own)
+    return own
 
 
 def _secure(variables: Path) -> Firmware:

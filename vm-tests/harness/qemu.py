@@ -68,6 +68,13 @@ def command(hardware: Hardware, channels: Channels) -> list[str]:
         *GUARD, "qemu-system-x86_64",
         "-no-user-config", "-nodefaults", "-display", "none",
         *_machine(hardware.firmware), "-accel", ACCELERATOR, "-cpu", CPU,
+        *parts(hardware, channels),
+    ]  # fmt: skip
+
+
+def parts(hardware: Hardware, channels: Channels) -> list[str]:
+    """What a machine of any architecture is made of, besides its processor, board and firmware."""
+    return [
         "-smp", str(hardware.cpus), "-m", str(hardware.memory_mib),
         "-object", "rng-random,id=rng0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng0",
         *channel_arguments(channels),

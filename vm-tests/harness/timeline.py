@@ -11,6 +11,8 @@ from dataclasses import dataclass
 MILESTONES = (
     (re.compile(r"\] Linux version (\S+)"), "kernel {0} starts"),
     (re.compile(r"\] Command line: .*elfcorehdr="), "this is the capture kernel"),
+    # aarch64's is told of the dead kernel's memory by the device tree.
+    (re.compile(r"\] Kernel command line: (?!.*elfcorehdr=).*kdump-tools-dump"), "this is the capture kernel"),
     (re.compile(r"Finished.*Ignition \((\w[\w-]*)\)"), "Ignition {0} done"),
     (re.compile(r"(Finished|Failed to start).*(kdump-karg[\w.-]*\.service)"), "{1}: {0}"),
     (re.compile(r"(Starting|Finished|Failed to start).*(kdump-tools[\w-]*\.service)"), "{1}: {0}"),

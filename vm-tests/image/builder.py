@@ -27,8 +27,8 @@ BUILD = CHECKOUT / "build"
 
 #: What decides about the bytes of the image; the harness around it does not.
 SOURCES = (
-    "bootloader.py", "builder.py", "coreos.py", "deployment.py", "efi.py", "filesystem.py", "guest_tree.py", "initramfs.py", "kola.py",
-    "mdraid.py", "partitions.py", "rootfs.py", "secure_boot.py", "selinux.py", "storage.py", "traits.py", "tree.py",
+    "bootloader.py", "builder.py", "coreos.py", "deployment.py", "efi.py", "filesystem.py", "foreign.py", "guest_tree.py", "initramfs.py",
+    "kola.py", "mdraid.py", "partitions.py", "rootfs.py", "secure_boot.py", "selinux.py", "storage.py", "traits.py", "tree.py",
 )  # fmt: skip
 
 
@@ -36,6 +36,7 @@ def key(traits: Traits, product: Path | None) -> str:
     """What the image depends on."""
     return digest(
         rootfs.key(traits),
+        rootfs.key(rootfs.lending(traits)),
         repr(traits),
         tree_digest(product) if product else "no product",
         tree_digest(tree.IMAGE_FILES),
@@ -52,12 +53,12 @@ def build(traits: Traits | None = None, product: Path | None = None, directory: 
     name = f"machine-{key(traits, product)}.raw"
 
     def fill(partial: Path) -> None:
-        packages = rootfs.tar(traits, cache, progress)
+        packages, lent = (rootfs.tar(each, cache, progress) for each in (traits, rootfs.lending(traits)))
         shutil.copyfile(rootfs.list_beside(packages), rootfs.list_beside(cache.directory / name))
         work = Path(tempfile.mkdtemp(prefix="image-", dir=directory))
         try:
             shim = secure_boot.fetch_shim(cache, progress) if traits.firmware == "secureboot" else None
-            _Build(traits, product, progress, work, shim).run(packages, partial)
+            _Build(traits, product, progress, work, shim).run(packages, lent, partial)
         finally:
             remove_tree(work)
 
@@ -83,8 +84,8 @@ class _Build:
     def sysroot(self) -> Path:
         return self.tools / "sysroot"
 
-    def run(self, packages: Path, disk: Path) -> None:
-        guest = guest_tree.make(self.tools, packages, self.traits, self.product, self.progress)
+    def run(self, packages: Path, lent: Path, disk: Path) -> None:
+        guest = guest_tree.make(self.tools, packages, self.traits, self.product, self.progress, lent=lent)
         self.progress.step("ostree commit and deploy")
         deployment.deploy(self.tools, guest, self.sysroot, self.traits)
         self.progress.step("file systems and boot loader")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from host.process import run_in_tree
 
-from image import coreos, selinux, storage
+from image import coreos, foreign, selinux, storage
 from image.traits import Traits
 from orchestrator.rules import bls, grub
 
@@ -63,7 +63,8 @@ def deploy(tools: Path, tree: Path, sysroot: Path, traits: Traits) -> None:
 
 def kernel_arguments(traits: Traits) -> tuple[str, ...]:
     """What the entry has beside ostree's own."""
-    words = storage.kernel_arguments(coreos.kargs(KARGS) if traits.coreos else KARGS, traits)
+    own = tuple(foreign.karg(word, traits.arch) for word in KARGS)
+    words = storage.kernel_arguments(coreos.kargs(own) if traits.coreos else own, traits)
     return (*words, *(selinux.KARGS if traits.selinux else ()))
 
 

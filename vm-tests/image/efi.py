@@ -9,12 +9,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from image import bootloader
+from image import bootloader, foreign
 from image.traits import Traits
 
-PLATFORM = "x86_64-efi"
-#: On the EFI system partition.
-PROGRAM = "EFI/BOOT/BOOTX64.EFI"
 PREFIX = "/EFI/BOOT"
 #: No driver of a disk: the firmware has it.
 MODULES = (*bootloader.COMMON_MODULES, "fat")
@@ -24,9 +21,10 @@ def system_partition(tools: Path, boot_number: int, traits: Traits, *more: str) 
     """The directory that becomes the EFI system partition. `more` is for grub-mkimage."""
     # Only where a TPM has a part in it: GRUB then measures what it does.
     modules = (*MODULES, "tpm") if traits.storage == "luks" else MODULES
-    core = bootloader.core_image(tools, PLATFORM, PREFIX, modules, boot_number, traits, *more)
+    architecture = foreign.ARCHITECTURES[traits.arch]
+    core = bootloader.core_image(tools, architecture.grub, PREFIX, modules, boot_number, traits, *more)
     content = tools / "efi-system"
-    program = content / PROGRAM
+    program = content / architecture.program
     program.parent.mkdir(parents=True)
     shutil.copyfile(core, program)
     return content

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from host.progress import Progress
 
-from image import initramfs, tree
+from image import foreign, initramfs, tree
 from image.traits import Traits
 
 
@@ -23,13 +23,18 @@ def make(
     product: Path | None,
     progress: Progress,
     change: Callable[[Path], None] = unchanged,
+    lent: Path | None = None,
 ) -> Path:
-    """The guest's tree, below the directory `tools`, in which its programs can be run. `change` may give it another kernel."""
+    """The guest's tree, below the directory `tools`, in which its programs can be run, or those of the packages `lent`.
+
+    `change` may give the guest another kernel.
+    """
     guest = tools / "guest"
     progress.step("unpack")
     # Twice: the first copy lends its ostree and GRUB tools, while the guest's is taken apart.
-    tree.unpack(packages, tools)
+    tree.unpack(lent or packages, tools)
     tree.unpack(packages, guest)
+    foreign.lend_boot_loader(guest, tools, traits.arch)
     tree.furnish(guest, traits, product)
     change(guest)
     progress.step("dracut: the machine's initramfs")

@@ -6,8 +6,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from host.process import run
+from host.process import remove_tree, run
 
+from image import foreign
 from image.builder import BUILD, CHECKOUT
 
 #: Names a tree that is there already; "none" leaves the product out.
@@ -21,3 +22,13 @@ def tree() -> Path | None:
         return None if wanted == "none" else Path(wanted).resolve()
     run(["make", "-C", CHECKOUT, "product"])
     return BUILD / "install"
+
+
+def foreign_tree(arch: str) -> Path:
+    """The product for another architecture. Debian packages are built with this machine's Python; this is what `make install` makes."""
+    debian = foreign.ARCHITECTURES[arch].debian
+    place = BUILD / debian
+    remove_tree(place)
+    settings = [f"ARCHITECTURE={debian}", f"BUILD={place.relative_to(CHECKOUT)}", f"DESTDIR={place / 'install'}"]
+    run(["make", "-C", CHECKOUT, *settings, "install"])
+    return place / "install"

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from host import archive
+from host import archive, binfmt
 from host.cache import LIST_SUFFIX, Cache, digest
 from host.process import Word, run
 from host.progress import Progress
 
+from image import foreign
 from image.traits import Traits
 
 PACKAGES = Path(__file__).parent / "files" / "packages.txt"
@@ -62,7 +63,8 @@ def included(traits: Traits) -> tuple[str, ...]:
         (FOR_SELINUX, traits.selinux),
         (FOR_STORAGE, traits.storage not in ("plain", "composefs")),
     )
-    return packages() + tuple(name for path, wanted in more if wanted for name in packages(path)) + _for_firmware(traits)
+    names = packages() + tuple(name for path, wanted in more if wanted for name in packages(path)) + _for_firmware(traits)
+    return foreign.packages(names, traits.arch)
 
 
 def _for_firmware(traits: Traits) -> tuple[str, ...]:
@@ -71,12 +73,18 @@ def _for_firmware(traits: Traits) -> tuple[str, ...]:
 
 def from_newer(traits: Traits) -> tuple[str, ...]:
     """The packages that an image of another suite takes from NEWER."""
-    return packages(FROM_NEWER) + _for_firmware(traits)
+    return foreign.packages(packages(FROM_NEWER) + _for_firmware(traits), traits.arch)
 
 
 def key(traits: Traits) -> str:
     """What the tar depends on. The archive's address is left out: it may differ per machine."""
-    return digest(*included(traits), *OPTIONS, *_sources(traits, "ARCHIVE"), _preferences(traits), *HOOKS)
+    options = (*OPTIONS, *foreign.options(traits.arch))
+    return digest(*included(traits), *options, *_sources(traits, "ARCHIVE"), _preferences(traits), *HOOKS)
+
+
+def lending(traits: Traits) -> Traits:
+    """The machine whose packages lend the tools that a disk is made with: the same, or one of this architecture."""
+    return traits if traits.arch == foreign.NATIVE else Traits(suite=traits.suite)
 
 
 def name(traits: Traits) -> str:
@@ -100,14 +108,17 @@ def _sources(traits: Traits, address: str) -> list[str]:
 
 
 def tar(traits: Traits, cache: Cache, progress: Progress) -> Path:
-    """The tar of the root file system, from the cache or from the archive."""
+    """The tar of the root file system, from the cache or from the archive. Its programs can be run on this machine then."""
+    if traits.arch != foreign.NATIVE:
+        binfmt.ensure(traits.arch)
 
     def build(partial: Path) -> None:
         names = included(traits)
         progress.step(f"mmdebstrap: {len(names)} packages of {traits.suite}")
         include = f"--include={','.join(names)}"
         sources = _sources(traits, archive.address())
-        argv: list[Word] = ["mmdebstrap", *OPTIONS, *HOOKS, include, traits.suite, partial, *sources]
+        options = (*OPTIONS, *foreign.options(traits.arch))
+        argv: list[Word] = ["mmdebstrap", *options, *HOOKS, include, traits.suite, partial, *sources]
         listed = list_beside(cache.directory / name(traits))
         run(argv, environment={**ENVIRONMENT, "PREFERENCES": _preferences(traits), "LIST": str(listed)})
         listed.write_text(_with_suites(listed.read_text(), traits))

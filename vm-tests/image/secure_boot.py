@@ -16,7 +16,7 @@ from host.cache import Cache, digest
 from host.process import remove_tree, run
 from host.progress import Progress
 
-from image import efi
+from image import efi, foreign
 from image.traits import Traits
 
 #: A private key that everybody has, for tests, and its password.
@@ -54,8 +54,9 @@ def system_partition(tools: Path, boot_number: int, traits: Traits, shim: Path) 
     """The directory that becomes the EFI system partition."""
     (tools / "sbat.csv").write_text(SBAT)
     content = efi.system_partition(tools, boot_number, traits, "--sbat=/sbat.csv")
-    _sign(content / efi.PROGRAM, content / SECOND, tools)
-    shutil.copyfile(shim, content / efi.PROGRAM)
+    program = foreign.ARCHITECTURES[traits.arch].program
+    _sign(content / program, content / SECOND, tools)
+    shutil.copyfile(shim, content / program)
     return content
 
 

@@ -40,6 +40,8 @@ class Traits:
     coreos: bool = False
     #: Debian's SELinux policy, enforcing (image/selinux.py).
     selinux: bool = False
+    #: The kernel's name of it (image/foreign.py).
+    arch: str = "x86_64"
 
     def __post_init__(self) -> None:
         known = {
@@ -48,6 +50,7 @@ class Traits:
             "backend": ("none",),
             "firmware": ("bios", "uefi", "secureboot"),
             "storage": ("plain", "composefs", "mirror", "multipath", "luks"),
+            "arch": ("x86_64", "aarch64"),
         }
         for name, values in known.items():
             value = getattr(self, name)
@@ -62,6 +65,8 @@ class Traits:
         if self.selinux and self.boot_fs != "ext4":
             # mkfs.xfs -p takes no extended attributes.
             raise UnsupportedTraitError("selinux needs boot_fs=ext4")
+        if self.arch != "x86_64" and self.firmware != "uefi":
+            raise UnsupportedTraitError(f"arch={self.arch!r} needs firmware='uefi'")
 
     @property
     def boot_dir(self) -> str:

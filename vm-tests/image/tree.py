@@ -7,7 +7,7 @@ from pathlib import Path
 
 from host.process import remove_tree, run, run_in_tree
 
-from image import coreos, kola, selinux, storage
+from image import coreos, foreign, kola, selinux, storage
 from image.traits import Traits
 
 IMAGE_FILES = Path(__file__).parent / "files"
@@ -66,6 +66,7 @@ def furnish(tree: Path, traits: Traits, product: Path | None) -> None:
     (tree / "etc/fstab").write_text("")
     # It would put an automount over boot.mount.
     (tree / "usr/lib/systemd/system-generators/systemd-gpt-auto-generator").unlink()
+    foreign.furnish(tree, traits.arch)
     if traits.kola:
         kola.furnish(tree)
     storage.furnish(tree, traits)
