@@ -17,8 +17,10 @@ PACKAGES := $(abspath $(BUILD)/packages)
 PACKAGE_TESTS := tests/test_packages.py tests/freeze/test_buildroot.py
 # The longest first; what is not named here comes last. test_power_cut.py runs two machines at a time by itself.
 VM_LONGEST := power_cut update decisions enough proof power_cut_later kola day_two armed harness kernel teardown interrupted status
-# No part of the gate: dracut under emulation, twice. `check-built` runs it.
-VM_APART := boot_path built_capture firmware foreign render selinux storage
+# What machines differ in, and what their configs ask: too long for the gate, which has what is not marked `thorough` in two of them.
+VM_MACHINES := boot_path firmware kernel_arguments render selinux storage
+# No part of the gate: check-machines, check-built and check-aarch64 run them.
+VM_APART := built_capture firmware foreign render selinux storage
 VM_TESTS := $(VM_LONGEST) $(filter-out $(VM_LONGEST) $(VM_APART),$(patsubst vm-tests/test_%.py,%,$(wildcard vm-tests/test_*.py)))
 VM_QUEUE := $(addprefix check-vm-,$(VM_TESTS))
 INITRAMFS_UNITS := kdump-karg.service kdump-karg-write.service kdump-karg-reboot.service
@@ -34,7 +36,7 @@ SOURCE = $(PACKAGES)/source/kdump-karg-$(VERSION).tar.gz
 
 .PHONY: setup packages freeze install install-data version dist package-source spec rpm deb product check check-fast check-frozen \
 	check-sources check-packages check-faults check-faults-later check-built vm-product vm-image check-vm check-vm-queue $(VM_QUEUE) \
-	check-cuts check-machines check-aarch64 check-kernel check-kola kola-image update-packages-list fuzz bench demo clean
+	check-cuts check-machines check-forky check-aarch64 check-kernel check-kola kola-image update-packages-list fuzz bench demo clean
 
 setup: packages $(VENV)/installed
 
@@ -185,10 +187,16 @@ check-vm-queue:
 		test $$status = 0 || PYTHONPATH=vm-tests $(PYTHON) -m image.packagelist; exit $$status
 
 $(VM_QUEUE): check-vm-%:
-	$(PYTHON) -m pytest -v vm-tests/test_$*.py
+	$(PYTHON) -m pytest -v $(VM_OPTIONS) vm-tests/test_$*.py
+
+# Every kind of machine: UEFI and Secure Boot, SELinux enforcing, mirrored and multipath disks, composefs, LUKS with a TPM, Fedora
+# CoreOS' way through its first boot; and what the gate leaves out of the other files. More than an hour.
+check-machines: vm-product
+	$(MAKE) vm-image
+	$(MAKE) check-vm-queue VM_TESTS="$(VM_MACHINES) enough harness kola" VM_OPTIONS="--thorough --all-exttests"
 
 # The first-boot story on a machine that is all of forky. It is not part of `check`: forky changes every day.
-check-machines: vm-product
+check-forky: vm-product
 	KDUMP_KARG_SUITE=forky $(MAKE) vm-image
 	KDUMP_KARG_SUITE=forky $(MAKE) check-vm-queue VM_TESTS="$(filter-out kernel power_cut,$(VM_TESTS))"
 

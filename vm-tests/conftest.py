@@ -33,12 +33,22 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--image", type=Path, help="boot this disk image instead of building one")
     group.addoption("--keep", action="store_true", help="keep the disks of tests that passed")
     group.addoption("--all-kernels", action="store_true", help="test_kernel.py: every pair, not a sample")
+    group.addoption("--thorough", action="store_true", help="what is marked `thorough` as well")
     group.addoption("--all-exttests", action="store_true", help="test_kola.py: every test of tests/kola, not a sample")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """An image from elsewhere lacks the agent."""
+    config.addinivalue_line("markers", "thorough: too long for the gate; `make check-machines` runs it")
     machine_module.FOREIGN_IMAGE = config.getoption("--image") is not None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what is thorough, unless that is asked for."""
+    if not config.getoption("--thorough"):
+        for item in items:
+            if item.get_closest_marker("thorough"):
+                item.add_marker(pytest.mark.skip(reason="not in the gate: `make check-machines` runs it"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -2,8 +2,8 @@
 """The way through the first boot as Fedora CoreOS takes it: the trait `coreos` (image/coreos.py).
 
 The machines have an entry without root=, a /boot that gets a UUID of its own, another writer of the entry, settings of the
-network in the stamp, and an early reboot for kernel arguments. None of that is lost, and kdump-karg costs one reboot. Not a
-part of the gate.
+network in the stamp, and an early reboot for kernel arguments. None of that is lost, and kdump-karg costs one reboot. The gate has
+the writer alone.
 """
 
 from __future__ import annotations
@@ -146,6 +146,7 @@ def finds_boot_by_uuid_alone(machine: Machine) -> None:
     assert found.grubenv["rig_uuid"] == found.boot and guest.status(machine)[0] == 0
 
 
+@pytest.mark.thorough
 def test_the_same_without_kdump(boot: Boot, coreos_disk: Disk) -> None:
     """The control: no reboot of ours, and the other writer's work is the same. GRUB and the first boot go by the label."""
     pristine = guest.entry_on(coreos_disk)
@@ -179,6 +180,7 @@ def network_machine(boot: Boot, disk: Disk, config: Config) -> Machine:
     return machine
 
 
+@pytest.mark.thorough
 def test_a_network_that_only_the_stamp_knows(boot: Boot, new_disk: NewDisk, coreos_image: Path) -> None:
     """Address, hostname, name of the interface: after our reboot as in both boots of a machine without kdump."""
     stock = network_machine(boot, new_disk(coreos_image), Config())
@@ -218,6 +220,7 @@ def after_an_early_reboot(boot: Boot, disk: Disk, how: str, *arguments: str) -> 
     return machine, words
 
 
+@pytest.mark.thorough
 def test_the_size_among_the_kernel_arguments_costs_no_reboot_of_ours(boot: Boot, coreos_disk: Disk) -> None:
     """Ignition's kargs stage and fips=1 share one early reboot. It brings the reservation, so nothing is left to do."""
     machine, _ = after_an_early_reboot(boot, coreos_disk, "shared", ASKED, SIZE)
@@ -225,6 +228,7 @@ def test_the_size_among_the_kernel_arguments_costs_no_reboot_of_ours(boot: Boot,
     assert guest.kdump(machine) == guest.Kdump(208 * MIB, loaded=True)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("how", "before"), [("shared", 1), ("alone", 2)])
 def test_an_early_reboot_and_one_of_ours(boot: Boot, coreos_disk: Disk, how: str, before: int) -> None:
     """Nobody names a size: what /etc asks for is known when Ignition has run to its end, which no early reboot waits for.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from harness import guest, vmcore
 from harness.guest import AUTO, FIRST_BOOT_JOURNAL, KDUMP_UNIT, MIB
 from harness.ignition import Config
@@ -79,6 +80,7 @@ def test_a_size_that_is_warned_of_does_not_capture(boot: Boot) -> None:
     assert WARNED_OF not in machine.run("journalctl --boot --output=cat --unit=kdump-karg-report.service").text
 
 
+@pytest.mark.thorough
 def test_auto_that_has_become_too_small_is_raised_by_apply(boot: Boot) -> None:
     """The default was enough on day one; with a larger capture initramfs it is not, and status names the command."""
     machine = boot(ignition=Config().enable(KDUMP_UNIT))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from harness import vmcore
 from harness.ignition import Config
 
@@ -40,6 +41,7 @@ def test_provisions_once_and_does_not_arm(plain_image: Path, new_disk: NewDisk, 
     assert machine.reset_count == 1
 
 
+@pytest.mark.thorough
 def test_captures_with_the_argument(plain_image: Path, new_disk: NewDisk, boot: Boot) -> None:
     """With the reservation in its entry, the machine arms, dumps and comes back by itself."""
     disk = new_disk(plain_image)

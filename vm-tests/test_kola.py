@@ -27,8 +27,8 @@ from conftest import Boot, NewDisk
 CHECKOUT = image_builder.CHECKOUT
 TESTS = {test.program.parent.name: test for test in found.tests(CHECKOUT)}
 #: What runs in one machine's life, in this order. Tests that share a life have the same config.
-SAMPLE = (("provision-and-armed", "crash-and-vmcore"), ("nothing-asked",))
-OTHERS = (("explicit-size",), ("refused",))
+SAMPLE = (("provision-and-armed", "crash-and-vmcore"),)
+OTHERS = (("nothing-asked",), ("explicit-size",), ("refused",))
 UPDATE = "update-new-kernel"
 
 
