@@ -17,6 +17,7 @@ from orchestrator.system.target import Target
 
 HELP = """\
 usage: kdump-karg COMMAND [--root DIR] [--json] [--undo] [--yes]
+       kdump-karg kargs [--root DIR] [--should-exist ARG]... [--should-not-exist ARG]...
 
 Reserve memory for kdump on the first boot of an ostree + Ignition system.
 
@@ -26,6 +27,7 @@ commands:
   undo      take back exactly what kdump-karg wrote into the booted deployment's entry, and nothing else
   write     write what apply has handed over, at the end of the initramfs (kdump-karg-write.service)
   status    show the chain from the config to the capture kernel, and the first broken link
+  kargs     what Ignition calls for kernelArguments: bring the entry to them, and have this boot end in a reboot
   report    write the status to the journal and the login console where a report is due
   test      crash this machine on purpose, to prove that a dump succeeds; without --yes: say what would be proven
 
@@ -34,12 +36,15 @@ options:
   --json       print JSON (plan, status)
   --undo       show what `undo` would do (plan)
   --yes        do crash the machine (test)
+  --should-exist ARG      a kernel argument that is to be there (kargs)
+  --should-not-exist ARG  a kernel argument that is not to be there (kargs)
   --help       print this help
   --version    print the version
 
 exit status: 0 done, armed or nothing to do, 1 failed, 2 usage, 3 refused, 4 kdump wanted but not armed (status, report)
 """
-COMMANDS = ("plan", "apply", "undo", "write", "status", "report", "test")
+COMMANDS = ("plan", "apply", "undo", "write", "status", "report", "test", "kargs")
+ASKS = ("--should-exist", "--should-not-exist")  # of kargs, each with an argument after it
 # The commands that each flag goes with.
 FLAGS = {"--json": ("plan", "status"), "--undo": ("plan",), "--yes": ("test",)}
 WRITERS = ("apply", "undo")  # that a person may run on the system in use
@@ -47,11 +52,15 @@ WRITERS = ("apply", "undo")  # that a person may run on the system in use
 
 @dataclass(frozen=True)
 class Arguments:
-    """What the user typed. `root` is None for the running system; `flags` are those of FLAGS that were given."""
+    """What the user typed. `root` is None for the running system; `flags` are those of FLAGS that were given.
+
+    `asks`: the arguments of kargs as they came.
+    """
 
     command: str
     root: str | None = None
     flags: frozenset[str] = frozenset()
+    asks: tuple[str, ...] = ()
 
     @property
     def json(self) -> bool:
@@ -63,11 +72,15 @@ def parse(argv: list[str]) -> Arguments:
     """The arguments in any order. UsageError for anything not in HELP."""
     command, root = "", None
     flags: set[str] = set()
+    asks: list[str] = []
     words = iter(argv)
     for word in words:
-        if word in ("-h", "--help", "--version"):
+        if word in ASKS and command == "kargs":
+            argument = next(words, None)
+            asks += [word] if argument is None else [word, argument]
+        elif word in ("-h", "--help", "--version"):
             return Arguments(word)
-        if word in FLAGS:
+        elif word in FLAGS:
             flags.add(word)
         elif word == "--root" or word.startswith("--root="):
             root = word.partition("=")[2] or next(words, "")
@@ -77,7 +90,7 @@ def parse(argv: list[str]) -> Arguments:
             raise UsageError(f"one command at a time, not {command} and {word}; see kdump-karg --help")
         else:
             command = word
-    return _checked(Arguments(command, root, frozenset(flags)))
+    return _checked(Arguments(command, root, frozenset(flags), tuple(asks)))
 
 
 def _checked(arguments: Arguments) -> Arguments:
@@ -133,6 +146,8 @@ def _dispatch(arguments: Arguments) -> int:
         return commands.status(target, arguments.json)
     if arguments.command == "test":
         return commands.test(target, "--yes" in arguments.flags)
+    if arguments.command == "kargs":
+        return commands.kargs(target, list(arguments.asks))
     return commands.report(target)
 
 

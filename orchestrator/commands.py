@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Callable
 
-from orchestrator import crash_test, log, planning, run, undoing
+from orchestrator import crash_test, ignition_kargs, log, planning, run, undoing
 from orchestrator.decide.decision import Kind
 from orchestrator.decide.plan import Plan
 from orchestrator.errors import KdumpKargError, Refusal, UsageError
 from orchestrator.report import chain, delivery, proof_link, show
+from orchestrator.rules import kargs as contract
 from orchestrator.system import process, systemd_jobs, var_mount
 from orchestrator.system import var as state
 from orchestrator.system.target import Target
@@ -86,6 +87,13 @@ def write(target: Target) -> int:
     return _guarded(target, lambda: _write(target))
 
 
+def kargs(target: Target, argv: list[str]) -> int:
+    """What Ignition's kargs stage calls. Ignition logs what is said here, and fails the boot where the status is not 0."""
+    made = ignition_kargs.honour(target, contract.parse(argv))
+    log.say(log.INFO, f"{made.decision.kind.value}: {made.decision.reason}")
+    return 0
+
+
 def _guarded(target: Target, work: Callable[[], int]) -> int:
     """The work's exit status. What nobody foresaw stops the boot as well where the config is strict; the front end tells it."""
     try:
@@ -120,11 +128,17 @@ def _carried_out(target: Target, work: Callable[[], Plan], afterwards: Callable[
         return _stopped(target, kind, str(error), error.exit_status)
     if made.decision.kind is Kind.REFUSE:
         return _stopped(target, Kind.REFUSE.value, made.decision.reason, Refusal.exit_status)
-    warned = made.decision.wanted is not None and made.decision.wanted.warning
-    log.say(log.WARNING if warned else log.INFO, f"{made.decision.kind.value}: {made.decision.reason}")
+    log.say(_priority(made), f"{made.decision.kind.value}: {made.decision.reason}")
     if made.steps or made.decision.kind is not Kind.SKIP:
         afterwards(target, made)
     return 0
+
+
+def _priority(made: Plan) -> int:
+    """How loudly a plan that was carried out is to be told: a refusal of kdump can be a part of it."""
+    if made.kdump is not None and made.kdump.kind is Kind.REFUSE:
+        return log.ERROR
+    return log.WARNING if made.decision.wanted is not None and made.decision.wanted.warning else log.INFO
 
 
 def _after_apply(target: Target, made: Plan) -> None:
@@ -148,11 +162,19 @@ def _note_outcome(target: Target, made: Plan, var: str) -> None:
     if made.reboot and (initramfs or not target.live):
         outcome.request_reboot(target.root)
     if initramfs or (target.live and made.steps):
-        _attempt(lambda: outcome.record(target.root, var, made.decision), "no report will be given")
+        _attempt(lambda: _record(target, made, var), "no report will be given")
     if target.live and not initramfs:
         _say_what_is_due(made)
     if initramfs and made.reboot:
         _attempt(lambda: outcome.save_journal(target.root, var), "the first boot's journal is lost with the reboot")
+
+
+def _record(target: Target, made: Plan, var: str) -> None:
+    """Note the outcome; there is nothing to report of a machine that does not want kdump. Raises OSError."""
+    if made.kdump is not None and made.kdump.kind is Kind.SKIP:
+        outcome.keep(target.root, outcome.Outcome(made.decision.kind.value, made.decision.reason))
+    else:
+        outcome.record(target.root, var, made.decision, reboot=made.reboot)
 
 
 def _say_what_is_due(made: Plan) -> None:

@@ -9,14 +9,27 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from orchestrator import log
-from orchestrator.decide import decision, impact, loadable, sizing, upcoming
+from orchestrator.decide import arguments, decision, impact, loadable, sizing, upcoming
 from orchestrator.decide.decision import Decision, Kind, Wanted
 from orchestrator.decide.plan import Plan, make, swept
 from orchestrator.errors import Refusal
-from orchestrator.facts import backend, bootstate, capture_kernel, deployments, intent, loader, machine, next_deployment, sealing
+from orchestrator.facts import (
+    arguments_due,
+    backend,
+    bootstate,
+    capture_kernel,
+    conf,
+    deployments,
+    intent,
+    loader,
+    machine,
+    next_deployment,
+    sealing,
+)
 from orchestrator.facts.bootstate import BootState
 from orchestrator.facts.intent import Intent
 from orchestrator.facts.machine import Machine, Surroundings
+from orchestrator.rules import kargs
 from orchestrator.system import bootfs, tree
 from orchestrator.system.target import Target, provisioned_root
 
@@ -40,7 +53,8 @@ class Facts:
 
     `boot`: the device of the boot file system where it was found out earlier in this boot (see bootfs.labelled()). `later`: in
     a boot after the first one, what `settled` was decided from; the entry then counts as well, for it is for the next boot.
-    `enables`: the kdump unit that is wanted and not enabled.
+    `enables`: the kdump unit that is wanted and not enabled. `asked`: what Ignition's kargs stage has asked for in this boot and
+    needs the reboot; `here` then has the command line after it, and all is decided for that one.
     """
 
     here: Surroundings
@@ -49,6 +63,7 @@ class Facts:
     boot: str | None = None
     later: tuple[Intent, Machine] | None = None
     enables: str = ""
+    asked: kargs.Asked | None = None
 
 
 def gather(target: Target) -> Facts:
@@ -56,6 +71,19 @@ def gather(target: Target) -> Facts:
     here = machine.surroundings(target.root)
     log.set_verbose(decision.is_verbose(here))
     log.debug("surroundings", here)
+    if not (decision.is_first_boot(here) and tree.exists(target.root, machine.ARGUMENTS_DUE)):
+        return _asked_or_not(target, here)
+    asked = arguments_due.read(target.root)
+    here = replace(here, cmdline=kargs.edit(here.cmdline, asked))
+    try:
+        facts = _asked_or_not(target, here)
+    except Refusal as refusal:  # of kdump; the arguments need their reboot all the same
+        facts = Facts(here, Decision(Kind.REFUSE, str(refusal)))
+    return replace(facts, asked=asked)
+
+
+def _asked_or_not(target: Target, here: Surroundings) -> Facts:
+    """The facts about kdump. Raises as gather()."""
     off = decision.switched_off(here)
     if off is not None:
         return Facts(here, off)
@@ -119,12 +147,13 @@ def plan(target: Target) -> Plan:
 def planned(target: Target, facts: Facts) -> Plan:
     """As `plan`, from facts. Raises Refusal; a machine that runs with the argument needs no readable /boot."""
     made = _planned(target, facts)
-    return made if made.decision.kind is Kind.REFUSE else replace(made, enables=facts.enables)
+    about_kdump = made.kdump or made.decision
+    return made if about_kdump.kind is Kind.REFUSE else replace(made, enables=facts.enables)
 
 
 def _planned(target: Target, facts: Facts) -> Plan:
     """The plan, but for the unit. Raises as planned()."""
-    if facts.settled is None or left_over(target, facts.here):
+    if facts.settled is None or facts.asked is not None or left_over(target, facts.here):
         return _reached(target, facts)
     if facts.later is None:
         return Plan(facts.settled)
@@ -147,6 +176,8 @@ def plan_for(target: Target, boot: str, facts: Facts) -> Plan:
     here = facts.here
     found = bootstate.read(boot, deployments.entry_line(target.root, boot, here.cmdline))
     log.debug(f"boot file system at {boot}", found)
+    if facts.asked is not None:
+        return swept(_with_arguments(target, boot, found, facts, facts.asked), found)
     runs = facts.later is not None
     if facts.later is not None and not decision.in_entry(*facts.later, found):
         facts = _asked(here, *facts.later)
@@ -156,6 +187,20 @@ def plan_for(target: Target, boot: str, facts: Facts) -> Plan:
     made = make(decided, found, deployments.booted(target.root, here.cmdline), runs=runs)
     due = _upcoming(target, boot, here, decided.wanted.crashkernel) if decided.wanted is not None else ""
     return replace(swept(made, found), notices=(due,) if due else ())
+
+
+def _with_arguments(target: Target, boot: str, found: BootState, facts: Facts, asked: kargs.Asked) -> Plan:
+    """The plan where the kargs stage of this boot has changed the entry. strict=yes stops the boot for what kdump is refused for."""
+    line = facts.here.cmdline
+    try:
+        decided = decide(target, boot, arguments.as_asked(found, asked), facts)
+    except Refusal as refusal:
+        decided = Decision(Kind.REFUSE, str(refusal))
+    decided = arguments.kdump_beside(decided, asked)
+    if decided.kind is Kind.REFUSE and conf.is_strict(provisioned_root(target.root)):
+        return Plan(decided)
+    touched = sealing.read(target.root, line, found.text)
+    return arguments.at_the_end(decided, asked, found, deployments.booted(target.root, line), touched)
 
 
 def _upcoming(target: Target, boot: str, here: Surroundings, value: str | None) -> str:

@@ -57,7 +57,7 @@ def _apply(target: Target) -> Plan:
     if made.enables:
         enabling.enable(target, made.enables, initramfs=facts.here.initramfs)
     if made.steps and defers(target, facts.here):
-        handover.leave(target.root, handover.take_stock(target.root, made.decision))
+        handover.leave(target.root, handover.take_stock(target.root, made))
     elif made.steps:
         return _write(target, made, facts, state.place(target.root))
     elif made.decision.kind is not Kind.REFUSE and not decision.is_first_boot(facts.here):
@@ -80,7 +80,9 @@ def _undo(target: Target) -> Plan:
 def _resume(target: Target, left: handover.Handover, var: str) -> Plan:
     """As `resume`."""
     facts = replace(planning.gather(target), boot=left.boot)
-    if facts.question is not None and left.wanted is not None:
+    if left.kdump is not None:
+        facts = replace(facts, settled=left.kdump, question=None)
+    elif facts.question is not None and left.wanted is not None:
         facts = replace(facts, question=replace(facts.question, wanted=left.wanted, weighed=True))
     made = planning.planned(target, facts)
     return _write(target, made, facts, var) if made.steps else made

@@ -61,7 +61,8 @@ class Plan:
 
     `then`: what all facts read again must be decided as when the steps are taken, None for the same decision. `record`: what is
     to be known of the write afterwards, or what is taken back where `undoes` is true. `notices`: what else there is to know.
-    `enables`: the kdump unit to be enabled, `disables`: the one that an undo disables again; "" for none.
+    `enables`: the kdump unit to be enabled, `disables`: the one that an undo disables again; "" for none. `kdump`: what was
+    decided about kdump where the plan is for other arguments (decide/arguments.py) and changes nothing for it.
     """
 
     decision: Decision
@@ -73,6 +74,7 @@ class Plan:
     notices: tuple[str, ...] = ()
     enables: str = ""
     disables: str = ""
+    kdump: Decision | None = None
 
     @property
     def files(self) -> tuple[FileChange, ...]:
