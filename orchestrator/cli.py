@@ -27,9 +27,9 @@ commands:
   undo      take back exactly what kdump-karg wrote into the booted deployment's entry, and nothing else
   write     write what apply has handed over, at the end of the initramfs (kdump-karg-write.service)
   status    show the chain from the config to the capture kernel, and the first broken link
-  kargs     what Ignition calls for kernelArguments: bring the entry to them, and have this boot end in a reboot
   report    write the status to the journal and the login console where a report is due
   test      crash this machine on purpose, to prove that a dump succeeds; without --yes: say what would be proven
+  kargs     what Ignition's kargs stage calls: bring the entry to its kernelArguments, and have this boot end in a reboot
 
 options:
   --root DIR   look everything up below DIR, a captured tree; mount nothing

@@ -54,7 +54,13 @@ def _honour(target: Target, here: Surroundings, asked: Asked) -> Plan:
         made = _plan(target, here, asked, boot)
     if made.steps:
         with bootfs.reach(target.root, live=target.live, initramfs=here.initramfs, write=True, known=known) as boot:
-            made = writer.write(target, boot, made, lambda boot: _plan(target, here, asked, boot))
+            made = writer.write(
+                target,
+                boot,
+                made,
+                lambda boot: _plan(target, here, asked, boot),
+                lambda boot: kargs.is_done(bootstate.read(boot, here.cmdline).options.text, asked),
+            )
     if made.reboot:
         writer.note(target.root, asked)
     return made

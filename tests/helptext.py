@@ -16,6 +16,6 @@ def section(title: str) -> str:
 
 
 COMMANDS = tuple(re.findall(r"^  ([a-z]+)  ", section("commands"), re.MULTILINE))
-OPTIONS = tuple(re.findall(r"^  (--[a-z]+)", section("options"), re.MULTILINE))
+OPTIONS = tuple(re.findall(r"^  (--[a-z-]+)", section("options"), re.MULTILINE))
 # The line `exit status: 0 done ..., 1 failed, ...`, by number.
 STATUSES = tuple(re.findall(r"(?<![0-9a-z])([0-9]) [a-z]", HELP.partition("exit status:")[2]))

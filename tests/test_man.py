@@ -13,7 +13,7 @@ import pytest
 from orchestrator import cli
 from orchestrator.decide import decision
 from orchestrator.errors import KdumpKargError, Refusal, UsageError
-from orchestrator.facts import bootstate, conf, proof_record, record
+from orchestrator.facts import bootstate, conf, machine, proof_record, record
 from orchestrator.report import delivery, links, shortage
 from orchestrator.rules import crashkernel_value, defaults
 from orchestrator.rules.defaults import Hardware
@@ -78,7 +78,7 @@ def test_the_commands_are_those_of_the_help() -> None:
 
 def options(section: str) -> list[str]:
     """The long options that a text in mdoc names, in order."""
-    return [f"--{name}" for name in re.findall(r"(?:Fl -|\| -)([a-z]+)", section)]
+    return [f"--{name}" for name in re.findall(r"(?:Fl -|\| -)([a-z-]+)", section)]
 
 
 def test_the_options_are_those_of_the_help() -> None:
@@ -150,6 +150,7 @@ def test_the_files_are_the_programs() -> None:
         f"boot/{bootstate.MARKER}",
         f"boot/{bootstate.ENTRIES}",
         conf.ADMIN_FILE,
+        machine.ARGUMENTS_DUE,
         "usr/lib/kdump-karg",
     }
     assert set(manpage.items(PROGRAM, "FILES", "Pa")) == {f"/{path}" for path in written}

@@ -38,7 +38,7 @@ install() {
     for helper in "$initdir"/usr/bin/ignition-kargs-helper "$initdir"/usr/sbin/ignition-kargs-helper; do
         grep -qs 'kernelArguments is not supported' "$helper" || continue
         rm -f "$helper" || exit 1 # dracut does not overwrite what is there
-        inst_simple "$moddir/ignition-kargs-helper" "${helper#"$initdir"}" || exit 1
+        inst_simple "$moddir/ignition-kargs-helper.sh" "${helper#"$initdir"}" || exit 1
     done
 
     inst_simple "$moddir/kdump-karg.service" "$systemdsystemunitdir/kdump-karg.service"

@@ -116,6 +116,15 @@ def make(decision: Decision, boot: BootState | None, booted: str = "", *, runs: 
     return Plan(decision)
 
 
+def finish(refused: Decision, boot: BootState) -> Plan:
+    """The plan where kdump is refused and an earlier run was cut short: that is finished all the same, if anything is left of it."""
+    todo = steps(boot, bls.restore_first_boot(boot.options.text))
+    if not (boot.unfinished or boot.stamp) or not todo:
+        return Plan(refused)
+    reason = f"what an interrupted first boot has left is finished; kdump is refused: {refused.reason}"
+    return Plan(Decision(Kind.CHANGE, reason), todo, then=Kind.REFUSE, kdump=refused)
+
+
 def _record(boot: BootState, booted: str, value: str, final: str) -> records.Record | None:
     """The record of such a write; None where the deployment that it would be of is not known."""
     before = bls.restore_first_boot(boot.options.text)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ignition's `kernelArguments`: the contract of its helper, and the edit of an entry's options that it asks for.
 
-Sources: ignition internal/exec/stages/kargs/kargs.go (how the helper is called), docs/distributor-notes.md (what it must do). Arguments are
+Sources: ignition internal/exec/stages/kargs/kargs.go (how the helper is called), its notes for distributors (what it must do). Arguments are
 whole words, compared byte by byte, as Fedora CoreOS' helper compares them (coreos-installer src/io/bls.rs, KargsEditor).
 """
 
@@ -43,8 +43,8 @@ def parse(argv: list[str]) -> Asked:
         if argument is None:
             raise UsageError(f"{flag} has no argument after it; see kdump-karg --help")
         found[flag].append(argument)
-    exist = tuple(dict.fromkeys(found[EXIST]))
-    return Asked(exist, tuple(text for text in dict.fromkeys(found[NOT_EXIST]) if text not in exist))
+    exist = dict.fromkeys(found[EXIST])
+    return Asked(tuple(exist), tuple(text for text in dict.fromkeys(found[NOT_EXIST]) if text not in exist))
 
 
 def open_in(line: str, asked: Asked) -> Asked:
@@ -65,10 +65,10 @@ def edit(text: str, asked: Asked) -> str:
     missing = open_in(text, asked)
     if missing == Asked():
         return text
-    found = words(text)
+    found, unwanted = words(text), set(missing.absent)
     pieces, kept = [], 0
     for number, word in enumerate(found):
-        if word.text in missing.absent:
+        if word.text in unwanted:
             pieces.append(text[kept : word.start])
             kept = found[number + 1].start if number + 1 < len(found) else len(text)
     body = "".join([*pieces, text[kept:]]).rstrip(" \t")

@@ -22,8 +22,8 @@ from orchestrator.write import apply as writer
 Replan = Callable[[str], Plan]
 
 
-def write(target: Target, boot: str, made: Plan, replan: Replan) -> Plan:
-    """Take the plan's one step on the boot file system at `boot`, and read it back; the plan that was carried out.
+def write(target: Target, boot: str, made: Plan, replan: Replan, is_done: Callable[[str], bool]) -> Plan:
+    """Take the plan's one step on the boot file system at `boot`, and read it back by `is_done`; the plan that was carried out.
 
     Where the entry has changed since it was read, plan once more, and only once. Raises as writer.apply(), Failure where the entry does
     not read back.
@@ -35,7 +35,7 @@ def write(target: Target, boot: str, made: Plan, replan: Replan) -> Plan:
         log.say(log.NOTICE, f"{str(changed).partition(';')[0]}: planning once more")
         made = replan(boot)
         writer.apply(made, boot, settle)
-    if replan(boot).steps:
+    if not is_done(boot):
         raise Failure("/boot: the entry was written but does not read back as kernelArguments ask; check /boot")
     return made
 

@@ -28,6 +28,7 @@ CHEAP = {"dataclasses", "enum", "_json", "collections.abc"}  # the last one is a
 LATER = {"system.bootfs", "system.lock", "system.freezer", "facts.luks", "facts.loader", "facts.service", "report.chain", "report.show", "decide.sizing"}
 LATER |= {"write.apply", "write.transaction", "write.handover", "write.record", "write.enabling"}
 LATER |= {"facts.record", "facts.deployments", "decide.upcoming", "decide.undo", "system.private_mounts", "undoing"}
+LATER |= {"ignition_kargs", "decide.arguments", "facts.arguments_due", "write.arguments", "rules.kargs"}
 # The end of a script that runs the program and prints the modules of the zip whose code has run.
 WATCHED = """
 import os, sys, kdump_karg_start as start
