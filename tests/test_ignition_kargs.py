@@ -351,3 +351,12 @@ def test_power_cut_anywhere_ends_in_the_same_machine(make: Make, name: str) -> N
 def kargs_only(end: End) -> str:
     """The options after the kargs stage."""
     return off(kargs.edit(OPTIONS, end.asked))
+
+
+@pytest.mark.parametrize("length", range(1, grub.BLOCK + 1))
+def test_every_text_has_a_length_that_grub_reads(make: Make, length: int) -> None:
+    sample = first_boot(make)
+    honour(sample, Asked(("x" * length,)))
+    assert grub.is_read_whole(sample.options, LINUX)
+    run.apply(target(sample))
+    assert grub.is_read_whole(sample.options, LINUX)
