@@ -88,7 +88,7 @@ def write(target: Target) -> int:
 
 
 def kargs(target: Target, argv: list[str]) -> int:
-    """What Ignition's kargs stage calls. Ignition logs what is said here, and fails the boot where the status is not 0."""
+    """What Ignition's kargs stage calls. Where the status is not 0, Ignition logs what is said here and fails the boot."""
     made = ignition_kargs.honour(target, contract.parse(argv))
     log.say(log.INFO, f"{made.decision.kind.value}: {made.decision.reason}")
     return 0
