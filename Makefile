@@ -17,7 +17,7 @@ PACKAGES := $(abspath $(BUILD)/packages)
 PACKAGE_TESTS := tests/test_packages.py tests/freeze/test_buildroot.py
 # The longest first; what is not named here comes last. test_power_cut.py runs two machines at a time by itself.
 VM_LONGEST := power_cut update decisions enough proof power_cut_later kola day_two armed harness kernel teardown interrupted status
-# No part of the gate: dracut under emulation, twice. `check-built` runs it.
+# No part of the gate: dracut under emulation, twice, and Ignition's kernelArguments. `check-built` runs them.
 VM_APART := built_capture kernel_arguments
 VM_TESTS := $(VM_LONGEST) $(filter-out $(VM_LONGEST) $(VM_APART),$(patsubst vm-tests/test_%.py,%,$(wildcard vm-tests/test_*.py)))
 VM_QUEUE := $(addprefix check-vm-,$(VM_TESTS))
