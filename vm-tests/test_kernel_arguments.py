@@ -41,7 +41,7 @@ def in_stage(pristine: str) -> str:
 
 def in_the_end(pristine: str) -> str:
     """The entry at the end, with kdump."""
-    return with_options(pristine, f"{guest.options(in_stage(pristine))} crashkernel={AUTO}")
+    return with_options(pristine, bls.set_crashkernel(guest.options(in_stage(pristine)), AUTO))
 
 
 def with_options(pristine: str, text: str) -> str:
