@@ -63,7 +63,7 @@ install: freeze install-data
 # All but the program: it needs no network and no Python.
 install-data:
 	install -d $(MODULEDIR) $(UNITDIR)/multi-user.target.wants $(MANDIR)/man5 $(MANDIR)/man8 $(COMPLETIONDIR) $(DOCDIR)/docs $(LICENCEDIR)
-	install -m 755 $(MODULE)/module-setup.sh $(MODULEDIR)/
+	install -m 755 $(MODULE)/module-setup.sh $(MODULE)/ignition-kargs-helper.sh $(MODULEDIR)/
 	install -m 644 $(addprefix $(MODULE)/,$(INITRAMFS_UNITS)) $(MODULEDIR)/
 	install -m 644 $(addprefix $(MODULE)/,$(REAL_ROOT_UNITS)) $(UNITDIR)/
 	for unit in $(REAL_ROOT_UNITS); do ln -sfn ../$$unit $(UNITDIR)/multi-user.target.wants/$$unit; done

@@ -10,65 +10,18 @@ import os
 import sys
 from dataclasses import dataclass
 
-from orchestrator import __version__, commands, log, run
+from orchestrator import __version__, commands, log, offline, run, usage
 from orchestrator.errors import Failure, KdumpKargError, Refusal, UsageError
 from orchestrator.render import words as render_words
 from orchestrator.system import private_mounts
 from orchestrator.system.target import Target
 
-HELP = """\
-usage: kdump-karg COMMAND [--root DIR] [--json] [--undo] [--yes]
-       kdump-karg lint [--memory SIZE] [--arch NAME] [--kernel VERSION] [--format FORMAT | --json] FILE...
-
-Reserve memory for kdump on the first boot of an ostree + Ignition system.
-
-commands:
-  plan      show what would be done and why, as a diff; writes nothing
-  apply     do it; in the initramfs: decide, and hand the change over to `write` (kdump-karg.service)
-  undo      take back exactly what kdump-karg wrote into the booted deployment's entry, and nothing else
-  write     write what apply has handed over, at the end of the initramfs (kdump-karg-write.service)
-  status    show the chain from the config to the capture kernel, and the first broken link
-  report    write the status to the journal and the login console where a report is due
-  test      crash this machine on purpose, to prove that a dump succeeds; without --yes: say what would be proven
-  lint      look for mistakes in Ignition configs or MachineConfigs (JSON), offline
-  render    print a complete config for a small request, with the options below; looks at no machine
-
-options:
-  --root DIR        look everything up below DIR, a captured tree; mount nothing
-  --json            print JSON (plan, status, lint)
-  --undo            show what `undo` would do (plan)
-  --yes             do crash the machine (test)
-  --memory SIZE     the memory of the machine that the files are for, such as 8G (lint)
-  --arch NAME       its architecture, as uname -m names it (lint)
-  --kernel VERSION  its kernel, such as 6.12 (lint)
-  --format FORMAT   text, json, github or sarif (lint)
-  --help            print this help
-  --version         print the version
-
-options of render, each with a value:
-  --crashkernel SIZE        the size, or auto
-  --path DIR                the dump goes to this directory of the machine
-  --ssh USER@HOST[:DIR]     the dump goes there by ssh, with --key and --known-hosts
-  --key FILE                ssh's private key, without a passphrase
-  --known-hosts FILE        a known hosts file that has the host's key
-  --nfs HOST:/EXPORT        the dump goes to this export
-  --raw DEVICE              the dump is written over this partition
-  --core-collector COMMAND  what copies the memory, such as makedumpfile -l -d 31
-  --failure-action ACTION   reboot, halt, poweroff, shell or dump_to_rootfs
-  --distribution NAME       fedora, debian or suse
-  --format FORMAT           ignition, butane or machineconfig
-  --role ROLE               whose MachineConfig it is; worker
-  --name NAME               of the MachineConfig
-  --from FILE               take these words from a file, key = value a line
-
-exit status: 0 done, armed or nothing to do, 1 failed, 2 usage, 3 refused, 4 kdump wanted but not armed (status, report),
-or mistakes found (lint)
-"""
-COMMANDS = ("plan", "apply", "undo", "write", "status", "report", "test", "lint", "render")
+COMMANDS = ("plan", "apply", "undo", "write", "status", "report", "test", "lint", "render", "kargs")
 # The commands that each flag goes with, and each option with a value but --root.
 FLAGS = {"--json": ("plan", "status", "lint"), "--undo": ("plan",), "--yes": ("test",)}
 FOR_LINT = dict.fromkeys(("--memory", "--arch", "--kernel", "--format"), ("lint",))
 VALUES = ("--root", *FOR_LINT)
+ASKS = ("--should-exist", "--should-not-exist")  # of kargs, each with an argument after it
 # The commands that have no --root, and why.
 ROOTLESS = {
     "write": "on a captured tree apply writes at once",
@@ -83,14 +36,13 @@ WRITERS = ("apply", "undo")  # that a person may run on the system in use
 class Arguments:
     """What the user typed. `root` is None for the running system; `flags` are those of FLAGS that were given.
 
-    `files` and `values`, the options of FOR_LINT with what follows them, are lint's.
-    `rest` is what follows a command that has options of its own.
+    `values`: the options of FOR_LINT with what follows them. `rest`: the files of lint, the options of render, what is asked of
+    kargs, each as it came.
     """
 
     command: str
     root: str | None = None
     flags: frozenset[str] = frozenset()
-    files: tuple[str, ...] = ()
     values: tuple[tuple[str, str], ...] = ()
     rest: tuple[str, ...] = ()
 
@@ -101,19 +53,23 @@ class Arguments:
 
 
 def parse(argv: list[str]) -> Arguments:
-    """The arguments in any order. UsageError for anything not in HELP."""
+    """The arguments in any order. UsageError for anything not in usage.HELP."""
     if argv[:1] == [RENDER] and argv[1:2] not in (["-h"], ["--help"]):
         render_words.of_options(argv[1:])
         return Arguments(RENDER, rest=tuple(argv[1:]))
     plain: list[str] = []
     flags: set[str] = set()
     values: dict[str, str] = {}
+    asks: list[str] = []
     words = iter(argv)
     for word in words:
         name, equals, value = word.partition("=")
-        if word in ("-h", "--help", "--version"):
+        if word in ASKS and plain == ["kargs"]:
+            argument = next(words, None)
+            asks += [word] if argument is None else [word, argument]
+        elif word in ("-h", "--help", "--version"):
             return Arguments(word)
-        if word in FLAGS:
+        elif word in FLAGS:
             flags.add(word)
         elif name in VALUES:
             values[name] = value if equals else next(words, "")
@@ -127,7 +83,7 @@ def parse(argv: list[str]) -> Arguments:
     if files and command != "lint":
         raise UsageError(f"one command at a time, not {command} and {files[0]}; see kdump-karg --help")
     root = values.pop("--root", None)
-    return _checked(Arguments(command, root, frozenset(flags), tuple(files), tuple(values.items())))
+    return _checked(Arguments(command, root, frozenset(flags), tuple(values.items()), tuple(files or asks)))
 
 
 def _checked(arguments: Arguments) -> Arguments:
@@ -171,9 +127,9 @@ def _dispatch(arguments: Arguments) -> int:
     if arguments.command.startswith("-"):
         return _print_help(arguments.command)
     if arguments.command == "lint":
-        return commands.lint(arguments.files, dict(arguments.values), json=arguments.json)
+        return offline.lint(arguments.rest, dict(arguments.values), json=arguments.json)
     if arguments.command == RENDER:
-        return commands.render(arguments.rest)
+        return offline.render(arguments.rest)
     target = Target("" if arguments.root is None else os.path.abspath(arguments.root), arguments.root is None)
     if arguments.command in WRITERS and target.live:
         _see_to_privileges(arguments.command, target)
@@ -189,6 +145,8 @@ def _dispatch(arguments: Arguments) -> int:
         return commands.status(target, arguments.json)
     if arguments.command == "test":
         return commands.test(target, "--yes" in arguments.flags)
+    if arguments.command == "kargs":
+        return commands.kargs(target, list(arguments.rest))
     return commands.report(target)
 
 
@@ -202,7 +160,7 @@ def _see_to_privileges(command: str, target: Target) -> None:
 
 def _print_help(option: str) -> int:
     """--help or --version."""
-    sys.stdout.write(f"kdump-karg {__version__}\n" if option == "--version" else HELP)
+    sys.stdout.write(f"kdump-karg {__version__}\n" if option == "--version" else usage.HELP)
     return 0
 
 

@@ -4,16 +4,15 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from orchestrator import crash_test, log, planning, run, undoing
+from orchestrator import crash_test, ignition_kargs, log, planning, run, stdout, undoing
 from orchestrator.decide.decision import Kind
 from orchestrator.decide.plan import Plan
 from orchestrator.errors import KdumpKargError, Refusal, UsageError
 from orchestrator.lint import run as linting
-from orchestrator.render import output, words
 from orchestrator.report import chain, delivery, proof_link, show
+from orchestrator.rules import kargs as contract
 from orchestrator.system import process, systemd_jobs, var_mount
 from orchestrator.system import var as state
 from orchestrator.system.target import Target
@@ -26,24 +25,17 @@ def plan(target: Target, json: bool, *, undo: bool = False) -> int:
     """Print the plan, of `apply` or of `undo`; 3 where it is a refusal."""
     made = undoing.plan(target) if undo else planning.plan(target)
     found = linting.warnings(target.root) if run.in_initramfs(target) and not undo else ()
-    _print(show.plan_json(made, found) if json else show.plan_text(made, found))
+    stdout.write(show.plan_json(made, found) if json else show.plan_text(made, found))
     if made.decision.kind is not Kind.REFUSE:
         return 0
     log.say(log.ERROR, made.decision.reason)
     return Refusal.exit_status
 
 
-def lint(files: tuple[str, ...], values: dict[str, str], *, json: bool) -> int:
-    """Look at the files and at nothing else; 4 for findings of severity error."""
-    text, found = linting.lint(files, values, json=json)
-    _print(text)
-    return found
-
-
 def status(target: Target, json: bool) -> int:
     """Print the chain."""
     found = chain.read(target)
-    _print(show.chain_json(found) if json else show.chain_text(found))
+    stdout.write(show.chain_json(found) if json else show.chain_text(found))
     return chain.exit_status(found)
 
 
@@ -52,7 +44,7 @@ def report(target: Target) -> int:
     given = delivery.give(target)
     found = given.chain
     if given.news:
-        _print(show.chain_table(found))
+        stdout.write(show.chain_table(found))
         log.say(log.NOTICE if found.armed else log.ERROR, found.verdict)
         if given.proof is not None:
             log.say(log.NOTICE if given.proof.proven else log.WARNING, proof_link.told(given.proof))
@@ -67,15 +59,9 @@ def test(target: Target, yes: bool) -> int:
     """Crash the machine, where the word was given; else print what that would prove, and change nothing."""
     prospect = crash_test.look(target, administrator=os.geteuid() == 0)
     if not yes:
-        _print(crash_test.text(prospect))
+        stdout.write(crash_test.text(prospect))
         raise UsageError("nothing was done; kdump-karg test --yes crashes this machine")
     crash_test.carry_out(target, prospect)
-    return 0
-
-
-def render(options: Sequence[str]) -> int:
-    """Print the config that a request comes to."""
-    _print(output.of_options(words.of_options(options)))
     return 0
 
 
@@ -100,6 +86,13 @@ def undo(target: Target) -> int:
 def write(target: Target) -> int:
     """Carry out what `apply` handed over earlier in this boot's initramfs, and ask for the reboot."""
     return _guarded(target, lambda: _write(target))
+
+
+def kargs(target: Target, argv: list[str]) -> int:
+    """What Ignition's kargs stage calls. Where the status is not 0, Ignition logs what is said here and fails the boot."""
+    made = ignition_kargs.honour(target, contract.parse(argv))
+    log.say(log.INFO, f"{made.decision.kind.value}: {made.decision.reason}")
+    return 0
 
 
 def _guarded(target: Target, work: Callable[[], int]) -> int:
@@ -136,11 +129,17 @@ def _carried_out(target: Target, work: Callable[[], Plan], afterwards: Callable[
         return _stopped(target, kind, str(error), error.exit_status)
     if made.decision.kind is Kind.REFUSE:
         return _stopped(target, Kind.REFUSE.value, made.decision.reason, Refusal.exit_status)
-    warned = made.decision.wanted is not None and made.decision.wanted.warning
-    log.say(log.WARNING if warned else log.INFO, f"{made.decision.kind.value}: {made.decision.reason}")
+    log.say(_priority(made), f"{made.decision.kind.value}: {made.decision.reason}")
     if made.steps or made.decision.kind is not Kind.SKIP:
         afterwards(target, made)
     return 0
+
+
+def _priority(made: Plan) -> int:
+    """How loudly a plan that was carried out is to be told: a refusal of kdump can be a part of it."""
+    if made.kdump is not None and made.kdump.kind is Kind.REFUSE:
+        return log.ERROR
+    return log.WARNING if made.decision.wanted is not None and made.decision.wanted.warning else log.INFO
 
 
 def _after_apply(target: Target, made: Plan) -> None:
@@ -164,11 +163,19 @@ def _note_outcome(target: Target, made: Plan, var: str) -> None:
     if made.reboot and (initramfs or not target.live):
         outcome.request_reboot(target.root)
     if initramfs or (target.live and made.steps):
-        _attempt(lambda: outcome.record(target.root, var, made.decision), "no report will be given")
+        _attempt(lambda: _record(target, made, var), "no report will be given")
     if target.live and not initramfs:
         _say_what_is_due(made)
     if initramfs and made.reboot:
         _attempt(lambda: outcome.save_journal(target.root, var), "the first boot's journal is lost with the reboot")
+
+
+def _record(target: Target, made: Plan, var: str) -> None:
+    """Note the outcome; there is nothing to report of a machine that does not want kdump. Raises OSError."""
+    if made.kdump is not None and made.kdump.kind is Kind.SKIP:
+        outcome.keep(target.root, outcome.Outcome(made.decision.kind.value, made.decision.reason))
+    else:
+        outcome.record(target.root, var, made.decision, reboot=made.reboot)
 
 
 def _say_what_is_due(made: Plan) -> None:
@@ -203,9 +210,3 @@ def _note_stop(target: Target, kind: str, reason: str) -> None:
     if run.is_strict(target):
         log.say(log.ERROR, "strict=yes: stopping this boot in emergency.target")
         process.run("systemctl", "--no-block", "isolate", "emergency.target")
-
-
-def _print(text: str) -> None:
-    """To stdout, bytes that are no UTF-8 as they came."""
-    sys.stdout.buffer.write(text.encode("utf-8", "surrogateescape"))
-    sys.stdout.flush()

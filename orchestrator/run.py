@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from orchestrator import planning, undoing
+from orchestrator import gathering, planning, undoing
 from orchestrator.decide import decision
 from orchestrator.decide.decision import Kind
 from orchestrator.decide.plan import Plan
 from orchestrator.errors import Failure
 from orchestrator.facts import conf, machine
 from orchestrator.facts.machine import Surroundings
-from orchestrator.planning import Facts
+from orchestrator.gathering import Facts
 from orchestrator.system import var as state
 from orchestrator.system.target import Target, provisioned_root
 from orchestrator.write import enabling, handover, transaction
@@ -52,12 +52,12 @@ def _with_errors_named(work: Callable[[], Plan]) -> Plan:
 
 def _apply(target: Target) -> Plan:
     """As `apply`."""
-    facts = planning.gather(target)
+    facts = gathering.gather(target)
     made = planning.planned(target, facts)
     if made.enables:
         enabling.enable(target, made.enables, initramfs=facts.here.initramfs)
     if made.steps and defers(target, facts.here):
-        handover.leave(target.root, handover.take_stock(target.root, made.decision))
+        handover.leave(target.root, handover.take_stock(target.root, made))
     elif made.steps:
         return _write(target, made, facts, state.place(target.root))
     elif made.decision.kind is not Kind.REFUSE and not decision.is_first_boot(facts.here):
@@ -79,8 +79,10 @@ def _undo(target: Target) -> Plan:
 
 def _resume(target: Target, left: handover.Handover, var: str) -> Plan:
     """As `resume`."""
-    facts = replace(planning.gather(target), boot=left.boot)
-    if facts.question is not None and left.wanted is not None:
+    facts = replace(gathering.gather(target), boot=left.boot)
+    if left.kdump is not None:
+        facts = replace(facts, settled=left.kdump, question=None)
+    elif facts.question is not None and left.wanted is not None:
         facts = replace(facts, question=replace(facts.question, wanted=left.wanted, weighed=True))
     made = planning.planned(target, facts)
     return _write(target, made, facts, var) if made.steps else made

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from orchestrator.cli import HELP
+from orchestrator.usage import HELP
 
 
 def section(title: str) -> str:
@@ -16,7 +16,7 @@ def section(title: str) -> str:
 
 
 COMMANDS = tuple(re.findall(r"^  ([a-z]+)  ", section("commands"), re.MULTILINE))
-OPTIONS = tuple(re.findall(r"^  (--[a-z]+)", section("options"), re.MULTILINE))
+OPTIONS = tuple(re.findall(r"^  (--[a-z-]+)", section("options"), re.MULTILINE))
 # Option and what follows it, of the command that has options of its own.
 RENDER = dict(re.findall(r"^  --([a-z-]+) (\S+)  ", section("options of render, each with a value"), re.MULTILINE))
 # The line `exit status: 0 done ..., 1 failed, ...`, by number.

@@ -21,7 +21,7 @@ CHECKOUT = Path(__file__).parent.parent
 PROGRAM = CHECKOUT / "orchestrator"
 # A module may import from its own stage and from those behind it. `freeze` is for the build and is not part of the program.
 STAGES = ("front", "render", "report", "lint", "write", "decide", "facts", "system", "rules", "log", "errors")
-FRONT = ("__main__", "cli", "commands", "run", "planning", "crash_test", "undoing")
+FRONT = ("__main__", "cli", "commands", "run", "planning", "crash_test", "undoing", "gathering", "ignition_kargs", "offline", "stdout", "usage")
 # Standard modules that touch the system; rules and decisions do not.
 DOORS = {"os", "sys", "io", "subprocess", "fcntl", "pathlib", "socket", "time", "signal", "select"}
 OTHER_PYTHONS = {"_sha2"}  # what 3.12 and later have in the place of a module of 3.11

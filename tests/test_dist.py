@@ -23,6 +23,7 @@ INSTALLED = {
     f"{MODULE_DIR}/kdump-karg-reboot.service",
     f"{MODULE_DIR}/kdump-karg-write.service",
     f"{MODULE_DIR}/kdump-karg.service",
+    f"{MODULE_DIR}/ignition-kargs-helper.sh",
     f"{MODULE_DIR}/module-setup.sh",
     f"{UNIT_DIR}/kdump-karg-finish.service",
     f"{UNIT_DIR}/kdump-karg-report.service",

@@ -15,7 +15,7 @@ import pytest
 
 from orchestrator import planning, run
 from orchestrator.decide.plan import Plan
-from orchestrator.facts import bootstate, intent
+from orchestrator.facts import bootstate, intent, machine
 from orchestrator.facts.bootstate import BEGUN, ENTRIES, TEMPORARY
 from orchestrator.system.target import Target
 from orchestrator.write import apply as writer
@@ -74,6 +74,57 @@ def installed_by_the_module(place: Path, files: Iterable[str]) -> list[str]:
     script = f"systemctl() {{ :; }}; {stand_ins}; dracutsysrootdir={place}; moddir=; . {SETUP}; install"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
     return [line.rpartition("/")[2] for line in done.stdout.splitlines() if line.startswith("/usr/lib/kdump-karg/")]
+
+
+#: What Ignition's own says, as Debian ships it.
+SAYS = 'echo -e "Ignition kernelArguments is not supported by this Linux distribution.\\nAsk"\nexit 1\n'
+HELPERS = [
+    ("Debian's stub", {"usr/sbin": SAYS}, ["usr/sbin"]),
+    ("the stub elsewhere", {"usr/bin": SAYS}, ["usr/bin"]),
+    ("a real one stays", {"usr/sbin": "exec rdcore kargs\n"}, []),
+    ("none is none", {}, []),
+    ("one of each", {"usr/sbin": SAYS, "usr/bin": "exec rdcore kargs\n"}, ["usr/sbin"]),
+]
+
+
+@pytest.mark.parametrize(("there", "ours"), [row[1:] for row in HELPERS], ids=[row[0] for row in HELPERS])
+@pytest.mark.parametrize("merged", [False, True], ids=["", "sbin is bin"])
+def test_only_the_stub_gives_way_to_our_helper(tmp_path: Path, there: dict[str, str], ours: list[str], merged: bool) -> None:
+    """As dracut does, the stand-in for inst_simple leaves alone what is there."""
+    if merged and len(there) > 1:
+        return  # one directory holds one helper
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    (tmp_path / "usr/sbin").symlink_to("bin") if merged else (tmp_path / "usr/sbin").mkdir()
+    for directory, text in there.items():
+        (tmp_path / directory / "ignition-kargs-helper").write_text(text)
+    simple = 'inst_simple() { [[ ${2-} && $1 == *.sh && ! -e $initdir/$2 ]] && cp "$1" "$initdir/$2"; return 0; }'
+    script = f"systemctl() {{ :; }}; inst_multiple() {{ :; }}; {simple}; dracutsysrootdir=/none; initdir={tmp_path}; moddir={MODULE}; . {SETUP}; install"
+    subprocess.run(["bash", "-c", script], check=True)
+    for directory in ("usr/bin", "usr/sbin"):
+        helper = tmp_path / directory / "ignition-kargs-helper"
+        if not merged:
+            assert (helper.exists() and "kdump-karg kargs" in helper.read_text()) is (directory in ours)
+        elif there:
+            assert ("kdump-karg kargs" in helper.read_text()) is bool(ours)
+        if not ours and directory in there:
+            assert helper.read_text() == there[directory]
+
+
+def test_the_helper_hands_on_every_argument_as_it_is(tmp_path: Path) -> None:
+    """Blanks and quotes too, which the program then refuses by name."""
+    (tmp_path / "kdump-karg").write_text("#!/bin/sh\nprintf '<%s>' \"$@\"\nexit 3\n")
+    (tmp_path / "kdump-karg").chmod(0o755)
+    text = (MODULE / "ignition-kargs-helper.sh").read_text().replace("/usr/bin/kdump-karg", str(tmp_path / "kdump-karg"))
+    done = subprocess.run(["sh", "-c", text, "helper", "--should-exist", 'a "b"', ""], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ('<kargs><--should-exist><a "b"><>', 3)
+
+
+def test_word_of_the_kargs_stage_starts_the_unit(make: Make) -> None:
+    """Also where nothing asks for kdump: this boot is to end in a reboot."""
+    sample = make(ignition=NO_WISH, preset=None)
+    assert not triggered(sample.root)
+    sample.write(machine.ARGUMENTS_DUE, "+quiet\n")
+    assert triggered(sample.root)
 
 
 ALWAYS = ["python", "python._pth", "kdump-karg.pyz"]

@@ -13,7 +13,7 @@ import pytest
 from orchestrator import cli
 from orchestrator.decide import decision
 from orchestrator.errors import KdumpKargError, Refusal, UsageError
-from orchestrator.facts import bootstate, conf, proof_record, record
+from orchestrator.facts import bootstate, conf, machine, proof_record, record
 from orchestrator.render import words
 from orchestrator.report import delivery, links, shortage
 from orchestrator.rules import crashkernel_value, defaults
@@ -161,6 +161,7 @@ def test_the_files_are_the_programs() -> None:
         f"boot/{bootstate.MARKER}",
         f"boot/{bootstate.ENTRIES}",
         conf.ADMIN_FILE,
+        machine.ARGUMENTS_DUE,
         "usr/lib/kdump-karg",
     }
     assert set(manpage.items(PROGRAM, "FILES", "Pa")) == {f"/{path}" for path in written}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator import commands, planning, run
+from orchestrator import commands, gathering, planning, run
 from orchestrator.decide.decision import Kind
 from orchestrator.errors import Failure, Refusal
 from orchestrator.facts import machine
@@ -57,7 +57,7 @@ LEFT: list[tuple[str, dict[str, Any], bool]] = [
 @pytest.mark.parametrize(("overrides", "expected"), [row[1:] for row in LEFT], ids=[row[0] for row in LEFT])
 def test_left_over(make: Make, overrides: dict[str, Any], expected: bool) -> None:
     found = target(make(**overrides))
-    assert planning.left_over(found, machine.surroundings(found.root)) is expected
+    assert gathering.left_over(found, machine.surroundings(found.root)) is expected
 
 
 def test_what_is_left_over_is_finished_where_the_karg_runs(make: Make) -> None:

@@ -33,6 +33,14 @@ install() {
     # A program that cannot start, for want of a library, fails the image build as well. (Not tried on a foreign root.)
     [[ $dracutsysrootdir ]] || /usr/bin/kdump-karg --version > /dev/null || exit 1
 
+    # Ignition's module, which is ahead of this one, installs a stub that refuses kernelArguments. A distribution's own helper stays.
+    local helper
+    for helper in "$initdir"/usr/bin/ignition-kargs-helper "$initdir"/usr/sbin/ignition-kargs-helper; do
+        grep -qs 'kernelArguments is not supported' "$helper" || continue
+        rm -f "$helper" || exit 1 # dracut does not overwrite what is there
+        inst_simple "$moddir/ignition-kargs-helper.sh" "${helper#"$initdir"}" || exit 1
+    done
+
     inst_simple "$moddir/kdump-karg.service" "$systemdsystemunitdir/kdump-karg.service"
     inst_simple "$moddir/kdump-karg-write.service" "$systemdsystemunitdir/kdump-karg-write.service"
     inst_simple "$moddir/kdump-karg-reboot.service" "$systemdsystemunitdir/kdump-karg-reboot.service"

@@ -13,6 +13,7 @@ from orchestrator.facts.conf import AUTO
 from orchestrator.facts.intent import Intent
 from orchestrator.facts.machine import Machine, Surroundings
 from orchestrator.rules import bls, cmdline, crashkernel, crashkernel_value, defaults
+from orchestrator.rules.arch import Arch
 from orchestrator.rules.cmdline import KEY
 
 SWITCH = "rd.kdump_karg"
@@ -191,27 +192,44 @@ def decide(
 
 def obstacle(here: Surroundings, machine: Machine, wanted: Wanted, boot: BootState, backend: Backend) -> str:
     """Why the entry must not be changed, in one sentence; "" where it may."""
+    problem = not_booted(machine.arch, boot, backend)
+    if problem:
+        return problem
+    options = bls.set_crashkernel(boot.options.text, wanted.crashkernel)
+    if cmdline.in_force(cmdline.crashkernel_values(options)) != wanted.crashkernel:
+        return f"/boot/{boot.path} holds another crashkernel= that the kernel would prefer to {wanted.crashkernel}; remove it"
+    return no_place(here, machine.arch, boot, options, f"crashkernel={wanted.crashkernel}", len(wanted.crashkernel))
+
+
+def not_booted(arch: Arch, boot: BootState, backend: Backend) -> str:
+    """Why what is added to the entry's options would not be booted, in one sentence; "" where it would."""
     entry = f"/boot/{boot.path}"
-    if machine.arch.name == "s390x":
+    if arch.name == "s390x":
         return f"s390x boots what zipl made of {entry} and zipl is not run here; add crashkernel= to the image's arguments"
     if backend is not Backend.NONE:
         cure = "use sysroot.bootloader=none, the only one supported"
         return f"the boot loader reads a file that ostree's backend {backend.value} derives from {entry}; {cure}"
     if boot.options.text.count('"') % 2:
         return f"{entry} has a quote in its options that is not closed, so what is added would become a part of it; close it"
-    options = bls.set_crashkernel(boot.options.text, wanted.crashkernel)
-    if cmdline.in_force(cmdline.crashkernel_values(options)) != wanted.crashkernel:
-        return f"{entry} holds another crashkernel= that the kernel would prefer to {wanted.crashkernel}; remove it"
+    return ""
+
+
+def no_place(here: Surroundings, arch: Arch, boot: BootState, options: str, added: str, growth: int) -> str:
+    """Why these options cannot be written in the place of the entry's, in one sentence; "" where they can.
+
+    `added`: what they have more, for the sentence, and `growth`, its bytes.
+    """
+    entry = f"/boot/{boot.path}"
     grown = _size(here.cmdline) + _size(options) - _size(boot.options.text)
     length = max(grown, _size(_spelled_out(options)))
-    limit = machine.arch.command_line_size - 1
+    limit = arch.command_line_size - 1
     if length > limit:
-        return f"{entry}: with crashkernel={wanted.crashkernel} the command line has {length} bytes, the kernel takes {limit}"
+        return f"{entry}: with {added} the command line has {length} bytes, the kernel takes {limit}"
     if "ignition.firstboot" in boot.options.text.split():
         return f"{entry} has ignition.firstboot itself, so every boot is a first boot; use {bls.FIRST_BOOT} in its place"
     if is_first_boot(here) and boot.stamp and not boot.unfinished and not bls.carries(boot.options.text, bls.FIRST_BOOT):
         return f"{entry} lacks {bls.FIRST_BOOT}, so the first boot cannot be ended with the same write; add it to its options"
-    needed = _size(boot.text) + len(wanted.crashkernel) + SPARE_BYTES
+    needed = _size(boot.text) + growth + SPARE_BYTES
     if boot.free_inodes == 0:
         return "/boot is full: no inode is free and 1 is needed; remove what is not needed there"
     if boot.free_bytes is not None and boot.free_bytes < needed:

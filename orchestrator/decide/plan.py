@@ -61,7 +61,8 @@ class Plan:
 
     `then`: what all facts read again must be decided as when the steps are taken, None for the same decision. `record`: what is
     to be known of the write afterwards, or what is taken back where `undoes` is true. `notices`: what else there is to know.
-    `enables`: the kdump unit to be enabled, `disables`: the one that an undo disables again; "" for none.
+    `enables`: the kdump unit to be enabled, `disables`: the one that an undo disables again; "" for none. `kdump`: what was
+    decided about kdump where the plan is for other arguments (decide/arguments.py) and changes nothing for it.
     """
 
     decision: Decision
@@ -73,6 +74,7 @@ class Plan:
     notices: tuple[str, ...] = ()
     enables: str = ""
     disables: str = ""
+    kdump: Decision | None = None
 
     @property
     def files(self) -> tuple[FileChange, ...]:
@@ -112,6 +114,15 @@ def make(decision: Decision, boot: BootState | None, booted: str = "", *, runs: 
         unseen = decision.kind is Kind.PENDING and boot.stamp
         return Plan(decision, steps(boot, bls.restore_first_boot(boot.options.text)), reboot=unseen)
     return Plan(decision)
+
+
+def finish(refused: Decision, boot: BootState) -> Plan:
+    """The plan where kdump is refused and an earlier run was cut short: that is finished all the same, if anything is left of it."""
+    todo = steps(boot, bls.restore_first_boot(boot.options.text))
+    if not (boot.unfinished or boot.stamp) or not todo:
+        return Plan(refused)
+    reason = f"what an interrupted first boot has left is finished; kdump is refused: {refused.reason}"
+    return Plan(Decision(Kind.CHANGE, reason), todo, then=Kind.REFUSE, kdump=refused)
 
 
 def _record(boot: BootState, booted: str, value: str, final: str) -> records.Record | None:

@@ -8,6 +8,8 @@ from enum import Enum
 from orchestrator.system import tree
 
 REPO_CONFIG = "sysroot/ostree/repo/config"
+GRUB = ("grub/grub.cfg", "grub2/grub.cfg")
+OSTREE_SCRIPT = b"15_ostree"  # grub-mkconfig names every script between what they wrote
 
 
 class Backend(Enum):
@@ -39,12 +41,26 @@ def probe(boot: str) -> Backend:
     """What `auto` means for this boot file system: the first that is active of syslinux, grub2, uboot."""
     if tree.exists(boot, "syslinux/syslinux.cfg"):
         return Backend.SYSLINUX
-    grub = ("grub/grub.cfg", "grub2/grub.cfg", *_efi_grub(boot))
+    grub = (*GRUB, *_efi_grub(boot))
     if not _static_grub(boot) and any(tree.exists(boot, path) for path in grub):
         return Backend.GRUB2
     if tree.exists(boot, "loader/uEnv.txt"):
         return Backend.UBOOT
     return Backend.NONE
+
+
+def without_root(boot: str, arch: str) -> Backend:
+    """As read(), while the root file system with ostree's repository is not mounted: what is on /boot tells it.
+
+    A grub.cfg that reads the entries itself (blscfg) and that ostree's script had no part in (grub2/15_ostree) is no derived file.
+    """
+    if arch == "s390x":
+        return Backend.ZIPL
+    found = probe(boot)
+    texts = [tree.read_bytes(boot, path, above="/boot/") or b"" for path in (*GRUB, *_efi_grub(boot))]
+    if found is Backend.GRUB2 and all(b"blscfg" in text and OSTREE_SCRIPT not in text for text in texts if text):
+        return Backend.NONE
+    return found
 
 
 def _efi_grub(boot: str) -> list[str]:

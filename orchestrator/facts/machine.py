@@ -16,6 +16,8 @@ from orchestrator.system.target import provisioned_root
 
 CMDLINE = "proc/cmdline"
 KDUMP_SYSCONFIG = "etc/sysconfig/kdump"
+# Left in Ignition's kargs stage: what kernelArguments ask for that needs the reboot (facts/arguments_due.py reads it).
+ARGUMENTS_DUE = "run/kdump-karg/kernel-arguments"
 FADUMP_ENABLED = "sys/kernel/fadump/enabled"  # kdump-lib.sh is_fadump_capable()
 
 
@@ -54,9 +56,14 @@ def read(root: str) -> Machine:
     text = tree.read_text(root, memory.IOMEM, tree.LARGEST_OF_KERNEL)
     if text is None:
         raise Refusal(f"/{memory.IOMEM} is missing, so no reservation can be predicted; mount /proc")
-    release = (tree.read_text(root, "proc/sys/kernel/osrelease") or "").strip()
-    found = arch.named(architecture(root), release)
+    found = rules(root)
     return Machine(found, memory.parse(text), default(root, found.name))
+
+
+def rules(root: str) -> Arch:
+    """The rules of the running kernel. Refusal for an architecture that is not known."""
+    release = (tree.read_text(root, "proc/sys/kernel/osrelease") or "").strip()
+    return arch.named(architecture(root), release)
 
 
 def architecture(root: str) -> str:

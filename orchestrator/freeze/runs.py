@@ -94,6 +94,8 @@ RUNS: tuple[Run, ...] = (
     _on_tree("apply", RUNNING),
     _on_tree("apply", ENABLING),
     _on_tree("apply", KERNEL_ARGUMENTS),
+    Run(("kdump-karg", "kargs", "--root", ROOT, "--should-exist", "quiet", "--should-not-exist", "ro")),
+    _on_tree("apply", {"run/kdump-karg/kernel-arguments": "+quiet\n"}),
     _on_tree("apply", {"sysroot/etc/kdump-karg.conf": "crashkernel=8T\n"}),
     _on_tree("apply", {"run/ignition.json": "{"}),
     _on_tree("apply", {**PRESET, "boot/loader": f"{LINK}elsewhere"}),

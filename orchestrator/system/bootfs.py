@@ -9,6 +9,7 @@ A /boot that is a directory of the root file system is used where it is.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -142,6 +143,19 @@ def labelled(root: str) -> str:
         process.run("udevadm", "settle", f"--timeout={SETTLE_SECONDS}")
         found = device(root)
     return found or ""
+
+
+def awaited(root: str) -> str:
+    """As labelled(), while the root file system is not mounted: a disk that is slow to show up is waited for. Refusal without one."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while not (found := labelled(root)):
+        if time.monotonic() >= deadline:
+            raise Refusal(
+                f"no file system is labelled {LABEL}, and one that is a directory of the root file system cannot be reached before "
+                "Ignition's disks stage; label the file system of /boot"
+            )
+        time.sleep(1)
+    return found
 
 
 def _plain_directory(root: str) -> str | None:

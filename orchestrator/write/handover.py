@@ -11,6 +11,7 @@ import os
 from dataclasses import dataclass
 
 from orchestrator.decide.decision import Decision, Kind, Wanted
+from orchestrator.decide.plan import Plan
 from orchestrator.errors import Refusal
 from orchestrator.system import bootfs, tree, var_mount
 
@@ -23,17 +24,19 @@ class Handover:
 
     `wanted`: the value to write, None where an earlier run is only to be finished. `boot`: the device of the boot file system,
     "" where /boot is a directory of the root file system. `var`: what was mounted on the provisioned /var, None for nothing.
+    `kdump`: what was decided about kdump where the write is for other arguments.
     """
 
     wanted: Wanted | None
     boot: str
     var: var_mount.Volume | None
+    kdump: Decision | None = None
 
 
-def take_stock(root: str, decision: Decision) -> Handover:
+def take_stock(root: str, made: Plan) -> Handover:
     """What the write needs and cannot find out at the end of the initramfs. Raises as bootfs.labelled()."""
-    wanted = decision.wanted if decision.kind is Kind.CHANGE else None
-    return Handover(wanted, bootfs.labelled(root), var_mount.volume(root))
+    wanted = made.decision.wanted if made.decision.kind is Kind.CHANGE and made.kdump is None else None
+    return Handover(wanted, bootfs.labelled(root), var_mount.volume(root), made.kdump)
 
 
 def encode(left: Handover) -> str:
@@ -43,6 +46,8 @@ def encode(left: Handover) -> str:
         wanted = left.wanted
         fields |= {"crashkernel": wanted.crashkernel, "rule": wanted.rule, "warning": wanted.warning}
         fields |= {"reserved_bytes": wanted.reserved_bytes, "needed_bytes": wanted.needed_bytes}
+    if left.kdump is not None:
+        fields |= {"kdump": left.kdump.kind.value, "reason": left.kdump.reason}
     if left.var is not None:
         fields |= {"var_source": left.var.source, "var_kind": left.var.kind, "var_directory": left.var.directory}
     return "".join(f"{key}={' '.join(str(text).split())}\n" for key, text in fields.items())
@@ -52,7 +57,8 @@ def decode(text: str) -> Handover:
     """The inverse of `encode`. Refusal where the text was not written by `encode`."""
     fields = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     try:
-        return Handover(_wanted(fields), fields["boot"], _volume(fields))
+        kdump = Decision(Kind(fields["kdump"]), fields["reason"]) if "kdump" in fields else None
+        return Handover(_wanted(fields), fields["boot"], _volume(fields), kdump)
     except (KeyError, ValueError) as error:
         raise Refusal(f"/{PATH} is not what kdump-karg apply wrote ({error}); remove it and run apply again") from None
 

@@ -55,10 +55,10 @@ def begin(var: str) -> None:
         log.say(log.WARNING, f"/{bootstate.BEGUN}: {error.strerror}; {loss}")
 
 
-def record(root: str, var: str, decision: Decision) -> None:
-    """Note a decision that was carried out; for a change the report is due after the reboot, by a note in the /var `var`."""
+def record(root: str, var: str, decision: Decision, *, reboot: bool = False) -> None:
+    """Note a decision that was carried out; for a change, and before a `reboot`, the report is due afterwards, by a note in `var`."""
     keep(root, Outcome(decision.kind.value, decision.reason))
-    if decision.kind is Kind.CHANGE:
+    if decision.kind is Kind.CHANGE or reboot:
         _write_file(state.inside(var, REPORT_LATER), "")
     else:
         _write(root, REPORT_NOW, "")

@@ -69,3 +69,25 @@ def test_read(tmp_path: Path, config: str | None, arch: str, expected: Backend) 
     if config is not None:
         sample.write(f"root/{backend.REPO_CONFIG}", config)
     assert backend.read(f"{tmp_path}/root", sample.boot, arch) is expected
+
+
+STATIC_GRUB = "set x=y\nblscfg --path /loader/entries\n"
+MADE_BY_OSTREE = "### BEGIN /etc/grub.d/15_ostree ###\nmenuentry x { linux /y }\n"
+WITHOUT_ROOT: list[tuple[str, dict[str, str], str, Backend]] = [
+    ("nothing", {}, "x86_64", Backend.NONE),
+    ("a grub.cfg that reads entries", {"grub/grub.cfg": STATIC_GRUB}, "x86_64", Backend.NONE),
+    ("one that does not", {"grub/grub.cfg": "menuentry x\n"}, "x86_64", Backend.GRUB2),
+    ("ostree's", {"grub2/grub.cfg": MADE_BY_OSTREE}, "x86_64", Backend.GRUB2),
+    ("ostree's beside blscfg", {"grub2/grub.cfg": STATIC_GRUB + MADE_BY_OSTREE}, "x86_64", Backend.GRUB2),
+    ("two, of which one is ostree's", {"grub/grub.cfg": STATIC_GRUB, "efi/EFI/x/grub.cfg": MADE_BY_OSTREE}, "x86_64", Backend.GRUB2),
+    ("not UTF-8", {"grub/grub.cfg": STATIC_GRUB + "\udcff"}, "x86_64", Backend.NONE),
+    ("syslinux", {"syslinux/syslinux.cfg": "", "grub/grub.cfg": STATIC_GRUB}, "x86_64", Backend.SYSLINUX),
+    ("s390x", {}, "s390x", Backend.ZIPL),
+]
+
+
+@pytest.mark.parametrize(("files", "arch", "expected"), [row[1:] for row in WITHOUT_ROOT], ids=[row[0] for row in WITHOUT_ROOT])
+def test_before_the_root_file_system_is_mounted(tmp_path: Path, files: dict[str, str], arch: str, expected: Backend) -> None:
+    for path, text in files.items():
+        Sample(tmp_path).write(path, text.encode("utf-8", "surrogateescape"))
+    assert backend.without_root(str(tmp_path), arch) is expected

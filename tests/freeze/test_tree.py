@@ -30,6 +30,7 @@ LATER |= {"write.apply", "write.transaction", "write.handover", "write.record", 
 LATER |= {"lint.run", "lint.table", "lint.formats", "lint.findings", "lint.reading"}  # `plan` asks them, and `lint`
 LATER |= {"render.words", "render.read", "render.request", "render.files", "render.output"}
 LATER |= {"facts.record", "facts.deployments", "decide.upcoming", "decide.undo", "system.private_mounts", "undoing"}
+LATER |= {"ignition_kargs", "decide.arguments", "facts.arguments_due", "write.arguments", "rules.kargs"}
 # The end of a script that runs the program and prints the modules of the zip whose code has run.
 WATCHED = """
 import os, sys, kdump_karg_start as start

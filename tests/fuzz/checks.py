@@ -28,6 +28,7 @@ from orchestrator.rules import (
     defaults,
     dump_target,
     grub,
+    kargs,
     kdumpctl_record,
     known_hosts,
     makedumpfile,
@@ -59,6 +60,25 @@ def check_line(line: str) -> None:
     cmdline.value(line, "ignition.firstboot")
     target = cmdline.ostree_target(line)
     assert target is None or f"ostree={target}" in line
+
+
+def check_kargs(line: str) -> None:
+    """kargs.py: the edit does what is asked for, once, and touches no other word; a note is read back."""
+    pieces = line.split("=")
+    try:
+        exist = dict.fromkeys(pieces[::2])
+        asked = kargs.Asked(tuple(exist), tuple(text for text in dict.fromkeys(pieces[1::2]) if text not in exist))
+        kargs.check(asked)
+    except Refusal as refusal:
+        assert "\n" not in str(refusal)
+        asked = kargs.Asked(("a", "b=1"), tuple(word.text for word in cmdline.words(line)[:2] if "$" not in word.text))
+    edited = kargs.edit(line, asked)
+    if not line.count('"') % 2:
+        assert kargs.is_done(edited, asked) and kargs.edit(edited, asked) == edited
+        absent = set(asked.absent)
+        kept = [word.text for word in cmdline.words(line) if word.text not in absent]
+        assert [word.text for word in cmdline.words(edited)][: len(kept)] == kept
+    assert kargs.decode(kargs.encode(asked)) == asked or any("\n" in text for text in (*asked.exist, *asked.absent))
 
 
 def check_reservation(line: str) -> None:

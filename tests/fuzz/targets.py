@@ -18,6 +18,7 @@ from tests.fuzz.checks import (
     check_hosts,
     check_iomem,
     check_json,
+    check_kargs,
     check_key,
     check_line,
     check_lint,
@@ -61,6 +62,7 @@ LINE_PUMPS = (
 VALUE_PUMPS = ("1", "0", "1M,", "1M-2M:1M,", "-", "@", ",high", "crashkernel=1M-", "0x", "a", "f")
 TARGETS = (
     Target(check_line, "line", LINE_PUMPS),
+    Target(check_kargs, "line", LINE_PUMPS),
     Target(check_reservation, "line", (*LINE_PUMPS, *VALUE_PUMPS), ("crashkernel=", "")),
     Target(check_reservation, "value", VALUE_PUMPS, ("crashkernel=1M-2M:1M,", "")),
     Target(check_value, "value", VALUE_PUMPS),

@@ -9,7 +9,7 @@ import pytest
 
 from orchestrator import run
 from orchestrator.decide import sizing
-from orchestrator.decide.decision import Kind, Wanted
+from orchestrator.decide.decision import Decision, Kind, Wanted
 from orchestrator.errors import Refusal
 from orchestrator.system.target import Target
 from orchestrator.system.var_mount import Volume
@@ -19,13 +19,14 @@ from tests.conftest import Make
 from tests.sample import NO_WISH, Sample
 
 WANTED = Wanted("512M-:240M", "/etc/kdump-karg.conf:1", 240 << 20, needed_bytes=230 << 20, warning="too small, it seems")
+BESIDE = Handover(None, "/dev/vda3", None, Decision(Kind.REFUSE, "/etc/x:1: no; mend it"))
 FULL = Handover(WANTED, "/dev/vda3", Volume("/dev/vda4", "ext4", "/ostree/deploy/fcos/var"))
 
 
 @pytest.mark.parametrize(
     "left",
-    [FULL, replace(FULL, wanted=None), replace(FULL, boot=""), replace(FULL, var=None), Handover(None, "", None)],
-    ids=["all", "nothing weighed", "/boot is a directory", "nothing mounted on /var", "nothing"],
+    [FULL, replace(FULL, wanted=None), replace(FULL, boot=""), replace(FULL, var=None), Handover(None, "", None), BESIDE],
+    ids=["all", "nothing weighed", "/boot is a directory", "nothing mounted on /var", "nothing", "for other arguments"],
 )
 def test_what_is_left_is_read_back(make: Make, left: Handover) -> None:
     sample = make()
@@ -37,7 +38,8 @@ def test_nothing_left_is_none(make: Make) -> None:
     assert handover.read(str(make().root)) is None
 
 
-@pytest.mark.parametrize("text", ["", "crashkernel=1\nboot=\n", "boot=\ncrashkernel=1\nrule=\nwarning=\nreserved_bytes=x\nneeded_bytes=0\n"])
+@pytest.mark.parametrize("text", ["", "crashkernel=1\nboot=\n", "boot=\ncrashkernel=1\nrule=\nwarning=\nreserved_bytes=x\nneeded_bytes=0\n",
+                                  "boot=\nkdump=MAYBE\nreason=x\n", "boot=\nkdump=SKIP\n"])
 def test_another_text_is_refused(text: str) -> None:
     with pytest.raises(Refusal, match="^/run/kdump-karg/handover is not what kdump-karg apply wrote"):
         handover.decode(text)
