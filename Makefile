@@ -16,7 +16,7 @@ LICENCEDIR := $(DESTDIR)/usr/share/licenses/kdump-karg
 PACKAGES := $(abspath $(BUILD)/packages)
 PACKAGE_TESTS := tests/test_packages.py tests/freeze/test_buildroot.py
 # The longest first; what is not named here comes last. test_power_cut.py runs two machines at a time by itself.
-VM_LONGEST := power_cut update decisions enough proof power_cut_later kola day_two armed harness kernel teardown interrupted status
+VM_LONGEST := power_cut update decisions boot_path enough proof power_cut_later kola day_two armed kernel harness kernel_arguments teardown interrupted status
 # What machines differ in, and what their configs ask: too long for the gate, which has what is not marked `thorough` in two of them.
 VM_MACHINES := boot_path firmware kernel_arguments render selinux storage
 # No part of the gate: check-machines, check-built and check-aarch64 run them.

@@ -83,6 +83,7 @@ def test_beside_kdump(boot: Boot, pristine_entry: str) -> None:
     check_left(machine)
 
 
+@pytest.mark.thorough
 def test_alone(boot: Boot, pristine_entry: str) -> None:
     """Nothing asks for kdump: the first boot is ended all the same, by one reboot, and nothing is reported."""
     machine = boot(ignition=CONFIG)
@@ -128,6 +129,7 @@ def proof(request: pytest.FixtureRequest, image: Path) -> Proof:
 ORDER = [BootOutcome.OLD, BootOutcome.REPEATED, BootOutcome.NEW]
 
 
+@pytest.mark.thorough
 def test_every_cut_leaves_a_first_boot_or_none(proof: Proof) -> None:
     """As GRUB sees it: what is repeated is an Ignition that had not finished, before any byte of the end of the first boot."""
     met = [boot_outcome(view, proof.texts) for view, _ in proof.cuts.found]
@@ -140,6 +142,7 @@ def test_every_cut_leaves_a_first_boot_or_none(proof: Proof) -> None:
     assert repeated == {proof.texts.new[0]}
 
 
+@pytest.mark.thorough
 def test_linux_finds_the_old_or_the_new(proof: Proof) -> None:
     """The same file system when the journal has been replayed: never torn, and never behind what GRUB sees."""
     order = [proof.texts.old, *proof.texts.new]
@@ -148,6 +151,7 @@ def test_linux_finds_the_old_or_the_new(proof: Proof) -> None:
         assert order.index(text) >= order.index(state.grub.texts[0][1])
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("outcome", ORDER[:2])
 def test_a_cut_of_the_kargs_stage_boots_and_converges(proof: Proof, outcome: BootOutcome) -> None:
     """Of those with this outcome the one in which Linux is the furthest ahead: armed after one more reboot, with all arguments."""
