@@ -34,7 +34,7 @@ CODE = re.compile(r"`([^`]+)`")
 # A file of this project, named in a page or in a comment. NAME and STAGE stand for something.
 FILE = re.compile(r"\b(?:orchestrator|tests|vm-tests|docs)/[\w/.-]*\w\.(?:py|md|txt|lock)\b")
 STANDS_FOR = ("NAME", "STAGE")
-TARGET = re.compile(r"(?:^|[\s;&(])make(?: -\S+| [A-Z_]+=\S+)* ([a-z][a-z-]*)")
+TARGET = re.compile(r"(?:^|[\s;&(])make(?: -\S+| [A-Z_]+=\S+)* ([a-z][a-z0-9-]*)")
 TYPES: dict[type, str] = {bool: "boolean", int: "integer", str: "string", list: "list", dict: "object", type(None): "null"}
 
 PROVEN = Proof(True, "whole", 1, "", Subject(release="another"), "/var/crash/202601010000/dump.202601010000")
@@ -151,7 +151,7 @@ def section(path: Path, heading: str) -> list[str]:
 @cache
 def targets() -> frozenset[str]:
     """The targets of the Makefile."""
-    return frozenset(re.findall(r"^([a-z][a-z-]*):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+    return frozenset(re.findall(r"^([a-z][a-z0-9-]*):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
 
 
 def run(command: str, root: Path) -> Any:

@@ -77,7 +77,7 @@ def test_same_build_root_same_bytes(build_root: BuildRoot, layout: str) -> None:
 def test_what_is_frozen(build_root: BuildRoot, frozen: Path, layout: str) -> None:
     """Everything is the build root's own; of the executable no more than a name is another."""
     ours = {path.name for path in (frozen / tree.PRIVATE).iterdir()}
-    common = {"MANIFEST", "kdump-karg", "kdump-karg.pyz", "python", "python._pth", "_json.so"}
+    common = {"MANIFEST", "kdump-karg.pyz", "python", "python._pth", "_json.so"}
     theirs = build_root.root / "usr/bin/python3.11"
     program = (frozen / tree.PROGRAM).read_bytes()
     if layout == LINKED_IN:
