@@ -12,7 +12,7 @@ import os
 
 from orchestrator import log
 from orchestrator.facts import unit as units
-from orchestrator.system import process, tree
+from orchestrator.system import labels, process, tree
 from orchestrator.system.target import Target, provisioned_root
 
 MODE = 0o644
@@ -41,12 +41,13 @@ def take_back(target: Target, unit: str) -> None:
 def _leave(place: str, text: str) -> None:
     """Put the file there, whole, on disk before it has its name: a machine that loses power has all of it or none."""
     directory, _, name = place.rpartition("/")
-    os.makedirs(directory, mode=0o755, exist_ok=True)
+    labels.make_directories(directory)
     temporary = f"{directory}/.{name}"
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, MODE)
     with open(file, "w", encoding="utf-8") as stream:
         stream.write(text)
         os.fchmod(file, MODE)
+        labels.pass_on(temporary, stream.fileno())
         stream.flush()
         os.fsync(file)
     os.rename(temporary, place)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from orchestrator.facts import unit
-from orchestrator.system import process
+from orchestrator.system import labels, process
 from orchestrator.system.target import Target
 from orchestrator.write import enabling
 from tests.conftest import Make
@@ -69,6 +69,17 @@ def test_undo_takes_the_preset_back(make: Make, capsys: Output) -> None:
     assert json.loads(capsys.readouterr().out)["disables"] == NAME
     assert call(sample, "undo") == 0
     assert not os.listdir((sample.root / LEFT).parent) and "crashkernel=" not in sample.options
+
+
+def test_what_is_left_without_a_policy_has_a_label(tmp_path: Path) -> None:
+    """The directory's, as in an initramfs nobody else gives it one; PID 1 of the real root is to read it."""
+    (tmp_path / "etc/systemd").mkdir(parents=True)
+    try:
+        os.setxattr(tmp_path / "etc/systemd", labels.LABEL, b"system_u:object_r:etc_t:s0\0")
+    except OSError as error:
+        pytest.skip(f"no SELinux label can be set here ({error.strerror})")
+    enabling.enable(Target(str(tmp_path), live=False), NAME, initramfs=True)
+    assert os.getxattr(tmp_path / unit.OWN_PRESET, labels.LABEL) == os.getxattr(tmp_path / "etc/systemd", labels.LABEL)
 
 
 def test_a_preset_that_somebody_has_changed_stays(make: Make) -> None:
