@@ -29,6 +29,7 @@ CRASH_TIMEOUT = 900.0
 BOOT_TIMEOUT = 600.0
 #: From 4 GiB on, where such a machine has memory if it has more than 3 GiB: RAM starts at 1 GiB.
 HIGH, LOW = 256 * MIB, 128 * MIB
+FOUR_GIB = 4096 * MIB
 CONFIG = Config().enable(KDUMP_UNIT)
 
 
@@ -38,9 +39,15 @@ def image() -> Path:
     return builder.build(TRAITS, product.foreign_tree(TRAITS.arch))
 
 
-def machine_of(node: pytest.Item | pytest.Collector, name: str, image: Path, config: Config, memory_mib: int) -> Machine:
+@pytest.fixture(scope="module")
+def directory(request: pytest.FixtureRequest) -> Path:
+    """Where the machines of this module leave what they leave."""
+    return fresh_directory(request.node)
+
+
+def machine_of(parent: Path, name: str, image: Path, config: Config, memory_mib: int) -> Machine:
     """A machine with a disk and variables of its own."""
-    directory = fresh_directory(node) / name
+    directory = parent / name
     directory.mkdir()
     return Machine(
         Disk.overlay(image, directory / "disk.qcow2"), log_dir=directory, ignition=config, memory_mib=memory_mib,
@@ -49,9 +56,9 @@ def machine_of(node: pytest.Item | pytest.Collector, name: str, image: Path, con
 
 
 @pytest.fixture(scope="module")
-def armed(request: pytest.FixtureRequest, image: Path) -> Iterator[Machine]:
+def armed(directory: Path, image: Path) -> Iterator[Machine]:
     """The machine in its second boot."""
-    with machine_of(request.node, "armed", image, CONFIG, 2048) as machine:
+    with machine_of(directory, "armed", image, CONFIG, 2048) as machine:
         machine.wait_boot(BOOT_TIMEOUT)
         guest.settled(machine)
         yield machine
@@ -125,10 +132,10 @@ def test_comes_back_armed(crashed: Machine) -> None:
 
 
 @pytest.fixture(scope="module")
-def large(request: pytest.FixtureRequest, image: Path) -> Iterator[Machine]:
+def large(directory: Path, image: Path) -> Iterator[Machine]:
     """A machine with memory on both sides of 4 GiB, and a request for the upper side."""
     config = CONFIG.file("/etc/kdump-karg.conf", f"crashkernel={HIGH // MIB}M,high\n")
-    with machine_of(request.node, "large", image, config, 5120) as machine:
+    with machine_of(directory, "large", image, config, 5120) as machine:
         machine.wait_boot(BOOT_TIMEOUT)
         guest.settled(machine)
         yield machine
@@ -137,8 +144,9 @@ def large(request: pytest.FixtureRequest, image: Path) -> Iterator[Machine]:
 def test_low_reservation(large: Machine) -> None:
     """The kernel adds a low part by itself, as was foreseen; both are counted, and the capture kernel is loaded."""
     assert guest.kdump(large) == guest.Kdump(HIGH + LOW, loaded=True)
-    low, high = sorted(line.split(" : ")[0].strip() for line in large.run("grep 'Crash kernel' /proc/iomem").text.splitlines())
-    assert len(low) < len(high)
+    lines = large.run("grep 'Crash kernel' /proc/iomem").text.splitlines()
+    low, high = sorted(tuple(int(end, 16) for end in line.split(" : ")[0].split("-")) for line in lines)
+    assert low[1] < FOUR_GIB <= high[0]
     decided = large.run(f"journalctl --directory={FIRST_BOOT_JOURNAL} --output=cat --unit=kdump-karg.service").text
     assert "will reserve" in decided
     assert guest.reported(large)["armed"]
