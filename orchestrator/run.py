@@ -68,12 +68,13 @@ def _apply(target: Target) -> Plan:
 def _undo(target: Target) -> Plan:
     """As `undo`."""
     made = undoing.plan(target)
+    disables = made.disables
     if made.steps:
         here = machine.surroundings(target.root)
         var = state.place(target.root)
-        transaction.write(target, made, lambda boot: undoing.plan_for(target, boot, here), here=here, var=var, known=None)
-    if made.disables:
-        enabling.take_back(target, made.disables)
+        made = transaction.write(target, made, lambda boot: undoing.plan_for(target, boot, here), here=here, var=var, known=None)
+    if disables:
+        enabling.take_back(target, disables)
     return made
 
 

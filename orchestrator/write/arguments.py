@@ -28,7 +28,7 @@ def write(target: Target, boot: str, made: Plan, replan: Replan, is_done: Callab
     Where the entry has changed since it was read, plan once more, and only once. Raises as writer.apply(), Failure where the entry does
     not read back.
     """
-    settle = freezer.settle if target.live else _settled
+    settle = freezer.settle if target.live else writer.settled
     try:
         writer.apply(made, boot, settle)
     except writer.Changed as changed:
@@ -38,10 +38,6 @@ def write(target: Target, boot: str, made: Plan, replan: Replan, is_done: Callab
     if not is_done(boot):
         raise Failure("/boot: the entry was written but does not read back as kernelArguments ask; check /boot")
     return made
-
-
-def _settled(directory: str) -> None:
-    """What makes a step safe from a power cut in a captured tree: nothing, since no boot loader reads it."""
 
 
 def note(root: str, asked: Asked) -> None:

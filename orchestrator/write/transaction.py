@@ -49,7 +49,7 @@ def write(target: Target, made: Plan, replan: Replan, *, here: Surroundings, var
         kept = record.keep(var)
         if target.live:
             _begin(var, made)
-        carry = Carry(boot, var, replan, freezer.settle if target.live else _settled, must=not decision.is_first_boot(here))
+        carry = Carry(boot, var, replan, freezer.settle if target.live else writer.settled, must=not decision.is_first_boot(here))
         try:
             made = _carry_out(carry, made)
         except Refusal:
@@ -132,10 +132,6 @@ def _take(carry: Carry, made: Plan) -> None:
     """Record what is about to be written, and write it."""
     record.enter(carry.var, made, must=carry.must)
     writer.apply(made, carry.boot, carry.settle)
-
-
-def _settled(directory: str) -> None:
-    """What makes a step safe from a power cut in a captured tree: nothing, since no boot loader reads it."""
 
 
 def _verify(boot: str, made: Plan, replan: Replan, line: str) -> None:
