@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 
 from orchestrator import log
 from orchestrator.decide.room import Room

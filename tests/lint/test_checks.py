@@ -12,7 +12,6 @@ from orchestrator.lint.assumed import Assumed
 from orchestrator.rules.arch import GIB
 from tests.lint.configs import (
     APPEND,
-    KEY_PATH,
     KEY_TEXT,
     PRIVATE,
     REMOVE,

@@ -13,7 +13,7 @@ from orchestrator.report import chain, delivery, shortage, show
 from orchestrator.report.chain import Chain
 from orchestrator.system.target import Target
 from tests.conftest import Make
-from tests.facts.test_next_deployment import OTHER, RUNNING, SETTINGS, SHIPPED, updated
+from tests.facts.test_next_deployment import OTHER, RUNNING, SHIPPED, updated
 from tests.facts.test_deployments import NEXT, SECOND
 from tests.invocation import Output, call
 from tests.sample import FIRST_BOOT_LINE, MIB, OPTIONS, Sample, entry_text, iomem
